@@ -1,0 +1,1 @@
+"""Anomalies in run history and in any other time series."""

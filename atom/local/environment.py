@@ -1,0 +1,64 @@
+"""Environment variables: what the stack's own processes get, what another shell gets, and what is taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from atom.local.files import write_private
+from atom.settings import Settings
+
+_ALIASES = {name: str(field.alias or name) for name, field in Settings.model_fields.items()}
+_LOOPBACK = "127.0.0.1,localhost"
+
+
+def given(settings: Settings) -> dict[str, str]:
+    """Every setting that has a value, under the name of its environment variable, secrets revealed."""
+    values = {alias: getattr(settings, name) for name, alias in _ALIASES.items()}
+    return {
+        alias: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for alias, value in values.items()
+        if value is not None
+    }
+
+
+def child_environment(values: Mapping[str, str]) -> dict[str, str]:
+    """Ours, with no setting but `values`, and with no proxy between processes of one machine."""
+    ours = {name: value for name, value in os.environ.items() if name not in _ALIASES.values()}
+    for name in ("NO_PROXY", "no_proxy"):
+        ours[name] = f"{ours[name]},{_LOOPBACK}" if ours.get(name) else _LOOPBACK
+    return ours | dict(values)
+
+
+def save_environment(home: Path, values: Mapping[str, str]) -> None:
+    """Remember what other shells need: `atomctl env` and `atomctl doctor` read it."""
+    write_private(_file(home), json.dumps(dict(values), indent=1))
+
+
+def saved_environment(home: Path) -> dict[str, str]:
+    """What the last start of this home saved; empty if there was none."""
+    file = _file(home)
+    values: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    return values
+
+
+def without_own(home: Path, settings: Settings) -> Settings:
+    """`settings` less those that this home itself gave out.
+
+    A shell that evaluated `atomctl env` has every variable set; starting the stack from it must not take its own
+    servers for configured ones.
+    """
+    own = saved_environment(home)
+    now = given(settings)
+    echoes = {name: None for name, alias in _ALIASES.items() if alias in own and own[alias] == now.get(alias)}
+    for kept in ("home", "s3_region"):  # these have defaults, and naming no server they do no harm
+        echoes.pop(kept, None)
+    return settings.model_copy(update=echoes)
+
+
+def _file(home: Path) -> Path:
+    return home / "environment.json"

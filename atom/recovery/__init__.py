@@ -1,0 +1,1 @@
+"""Backups that were restored before anybody needs them."""

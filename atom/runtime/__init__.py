@@ -1,0 +1,1 @@
+"""How a package runs: `engine.execute` carries it out with `actions` on a `cluster`."""

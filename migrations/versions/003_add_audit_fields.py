@@ -1,0 +1,15 @@
+"""003_add_audit_fields.sql"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "003"
+down_revision = "002"
+
+
+def upgrade() -> None:
+    raw = op.get_bind().connection.driver_connection  # SQLAlchemy would read % as a parameter
+    raw.execute(Path(__file__).with_suffix(".sql").read_text())

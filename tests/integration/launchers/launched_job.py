@@ -1,0 +1,45 @@
+"""A run job shaped like Atom's own: one op, in-process. What the op does is told by its configuration.
+
+Without postponed annotations: Dagster resolves `Work` and the context from the annotations themselves.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import dagster as dg
+
+
+class Work(dg.Config):
+    """`folder` receives one file a run, `<run id>`, with the wall-clock second at which the op began."""
+
+    folder: str
+    seconds: float = 0.0
+    end: str = "well"  # well | raise | kill | exit
+
+
+@dg.op
+def work(context: dg.OpExecutionContext, config: Work) -> None:
+    """Begin, wait, end as told."""
+    with (Path(config.folder) / context.run_id).open("a") as file:
+        file.write(f"{time.time()} {os.getpid()}\n")
+    print("said to stdout", flush=True)
+    deadline = time.monotonic() + config.seconds
+    while time.monotonic() < deadline:
+        time.sleep(0.02)
+    if config.end == "raise":
+        raise dg.Failure("as told", allow_retries=False)
+    if config.end == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if config.end == "exit":
+        os._exit(3)
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def run_workflow() -> None:
+    """One op."""
+    work()
+
+
+defs = dg.Definitions(jobs=[run_workflow])
