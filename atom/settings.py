@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     def from_environment(cls) -> Settings:
         """Raises SettingRefused naming every setting that cannot be used. Empty variables count as absent."""
         try:
-            return cls(_env_ignore_empty=True)  # type: ignore[call-arg]
+            return cls(_env_ignore_empty=True)
         except ValidationError as error:
             wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
             raise SettingRefused(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from atom.errors import TooLarge
@@ -36,7 +38,7 @@ class LimitBody:
             await problem(BodyTooLarge())(scope, receive, send)
             return
         read = 0
-        started = False
+        answered = False
 
         async def counted() -> Message:
             nonlocal read
@@ -46,13 +48,13 @@ class LimitBody:
                 raise BodyTooLarge
             return message
 
-        async def noting(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        async def unless_too_large(message: Message) -> None:
+            nonlocal answered
+            if read <= MAX_BODY:  # else FastAPI is about to say 400: it takes our error for one of parsing
+                answered = True
+                await send(message)
 
-        try:
-            await self._app(scope, counted, noting)
-        except BodyTooLarge as error:
-            if not started:
-                await problem(error)(scope, receive, send)
+        with suppress(BodyTooLarge):
+            await self._app(scope, counted, unless_too_large)
+        if read > MAX_BODY and not answered:
+            await problem(BodyTooLarge())(scope, receive, send)

@@ -16,7 +16,6 @@ import numpy as np
 import onnxruntime
 import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from tokenizers import Encoding, Tokenizer
 
 from atom.dataset.errors import ModelRefused
@@ -71,7 +70,7 @@ class MiniLmEmbedder:
             self._tokenizer = Tokenizer.from_str(tokenizer.decode())
         except ModelRefused:
             raise
-        except (SafetensorError, ValueError, Exception) as error:  # tokenizers raises bare Exception
+        except Exception as error:  # that is what tokenizers raises
             raise ModelRefused(
                 expected="weights in safetensors format and a tokenizer.json",
                 found=f"{type(error).__name__}: {error}",

@@ -10,13 +10,14 @@ import io
 import types
 import typing
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal, Union, get_args, get_origin
 
 import orjson
 import pyarrow as pa
+import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from atom.dataset.card import render_card
@@ -51,8 +52,8 @@ def export(dataset: TrainingRows) -> Export:
     for split in SPLITS:
         rows = [row for row in dataset.rows if row.split == split]
         counts[split] = len(rows)
-        made[f"data/{split}.jsonl"] = b"".join(row.as_json() + b"\n" for row in rows)
-        made[f"data/{split}.parquet"] = _parquet(rows)
+        lines = b"".join(row.as_json() + b"\n" for row in rows)
+        made |= {f"data/{split}.jsonl": lines, f"data/{split}.parquet": _parquet(lines)}
     made[_SCHEMA_PATH] = schema_bytes()
     made["README.md"] = render_card(dataset, counts).encode()
     manifest = {
@@ -73,8 +74,14 @@ def arrow_schema() -> pa.Schema:
     return pa.schema(list(_arrow(Row)))
 
 
-def _parquet(rows: Sequence[Row]) -> bytes:
-    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=arrow_schema())
+def _parquet(lines: bytes) -> bytes:
+    """The same rows as columns. Read from the lines themselves, so that the two forms cannot differ."""
+    schema = arrow_schema()
+    if lines:
+        how = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+        table = pa_json.read_json(io.BytesIO(lines), pa_json.ReadOptions(use_threads=False), how)
+    else:
+        table = schema.empty_table()
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd")
     return out.getvalue()

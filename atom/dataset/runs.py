@@ -20,7 +20,13 @@ EffectName = Literal["read", "write", "destroy"]
 _LONGEST = 1_200  # characters of a description: about the 256 tokens that the embedder reads
 _LONGEST_ERROR = 400
 _DURATION = re.compile(r"[0-9]{1,6}(?:ms|s|m|h|d)")
-_TOLD = {"preflight": "Preflight", "step": "Steps", "verify": "Verification", "rollback": "Rollback"}
+_TOLD = {
+    "preflight": "Preflight",
+    "step": "Steps",
+    "verify": "Verification",
+    "compensation": "Undone",
+    "rollback": "Rollback",
+}
 _BINS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 

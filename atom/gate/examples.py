@@ -40,7 +40,7 @@ def example_package(text: str) -> Package:
         step |= value
     else:
         spec = value
-    return load_package(json.dumps(_document(step, spec)).encode())
+    return load_package(json.dumps(_document(step, spec), ensure_ascii=False).encode())
 
 
 def objections(rule: Rule, package: Package) -> list[str]:

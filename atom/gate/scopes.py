@@ -18,9 +18,11 @@ from atom.package.pointers import pointer_to
 Role = Literal["preflight", "step", "verify", "rollback", "compensation"]
 Node = tuple[str, Any]  # JSON pointer, value
 
-_POD_MEMBERS = {"containers", "initContainers", "ephemeralContainers"}
-_SHELL_MEMBERS = ("script", "command", "args")
-_OBJECT_MEMBERS = {"manifest", "manifests", "podSpec", "patch", *_SHELL_MEMBERS}
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+_POD_MEMBERS = {*_CONTAINERS, "volumes", "hostNetwork", "hostPID", "hostIPC"}  # any of them makes a mapping a pod spec
+_SHELL_MEMBERS = ("script", "run", "command", "args")
+_OBJECT_MEMBERS = {"manifest", "manifests", "podSpec", "patch"}
+_JUDGED_MEMBERS = {*_OBJECT_MEMBERS, *_SHELL_MEMBERS, "url", "host"}
 # What no rule reads, so that it may be computed: names, labels and sizes of objects.
 _FREE = re.compile(r"/(metadata/(name|namespace|(labels|annotations)/[^/]+)|spec/replicas)$")
 
@@ -54,9 +56,9 @@ class Call:
         return f"{self.pointer}/with", self.body.get("with", {})
 
     def texts(self) -> Iterator[tuple[str, str]]:
-        """Every literal text among the arguments, expressions left out."""
+        """Every text among the arguments, that of expressions included."""
         for pointer, value in walk(*self.arguments):
-            if isinstance(value, str) and not pointer.endswith("/cel"):
+            if isinstance(value, str):
                 yield pointer, value
 
 
@@ -81,7 +83,7 @@ class PodSpec:
 
     def containers(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Containers of all three kinds."""
-        for member in sorted(_POD_MEMBERS):
+        for member in _CONTAINERS:
             yield from mappings(f"{self.pointer}/{member}", self.body.get(member))
 
     def volumes(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -182,7 +184,7 @@ def _objects(pointer: str, value: object) -> Iterator[View]:
     for at, node in walk(pointer, value):
         if not isinstance(node, Mapping):
             continue
-        if "apiVersion" in node and "kind" in node:
+        if _is_manifest(node):
             yield Manifest(at, node)
         if _POD_MEMBERS & node.keys() or at.endswith("/podSpec"):
             yield PodSpec(at, node)
@@ -192,6 +194,10 @@ def _objects(pointer: str, value: object) -> Iterator[View]:
             yield Script(f"{at}/{present[0]}", " ".join(words))
 
 
+def _is_manifest(node: Mapping[str, Any]) -> bool:
+    return "kind" in node and bool({"apiVersion", "metadata"} & node.keys())
+
+
 def _words(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
@@ -199,7 +205,7 @@ def _words(value: object) -> list[str]:
 
 
 def _unresolved(pointer: str, value: object, *, judged: bool) -> Iterator[Unresolved]:
-    """Expressions where a rule needs the literal, and objects given as text.
+    """Expressions where a rule needs the literal, objects given as text, and JSON patches (RFC 6902).
 
     `judged` is true below a manifest, a pod specification or a command. There every expression counts but those in
     the places of _FREE.
@@ -208,12 +214,14 @@ def _unresolved(pointer: str, value: object, *, judged: bool) -> Iterator[Unreso
         if judged and not _FREE.search(pointer):
             yield Unresolved(pointer, "the value is computed when the package runs")
     elif isinstance(value, Mapping):
-        is_object = judged or ("apiVersion" in value and "kind" in value) or bool(_POD_MEMBERS & value.keys())
+        if {"op", "path"} <= value.keys():
+            yield Unresolved(pointer, "a JSON patch says what changes only together with the object it changes")
+        is_object = judged or _is_manifest(value) or bool(_POD_MEMBERS & value.keys())
         for key, member in value.items():
             at = pointer + pointer_to([key])
-            if isinstance(member, str) and key in _OBJECT_MEMBERS - set(_SHELL_MEMBERS):
+            if isinstance(member, str) and key in _OBJECT_MEMBERS:
                 yield Unresolved(at, "an object is given as text, which rules do not read")
-            yield from _unresolved(at, member, judged=is_object or key in _OBJECT_MEMBERS)
+            yield from _unresolved(at, member, judged=is_object or key in _JUDGED_MEMBERS)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _unresolved(f"{pointer}/{index}", item, judged=judged)

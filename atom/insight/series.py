@@ -1,9 +1,9 @@
 """Two detectors for any time series: single values far out, and a lasting change of level.
 
-Both rest on medians and ranks, so a few wild values do not hide the others, and need no tuning. How often they cry wolf:
-0.03-0.4 % of series of 20-500 independent normal values gave any anomaly (4,000 simulated series a length; a test
-holds them to 1 %). The level shift assumes no distribution; outliers are meant for symmetric ones, so take the logarithm
-of skewed values such as durations.
+Both rest on medians and ranks, so a few wild values do not hide the others, and need no tuning. How often they cry
+wolf: 0.03-0.4 % of series of 20-500 independent normal values gave any anomaly (4,000 simulated series a length; a
+test holds them to 1 %). The level shift assumes no distribution; outliers are meant for symmetric ones, so take the
+logarithm of skewed values such as durations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Does a component answer, and which version is it? One function each, for configured and embedded ones alike.
 
-Every function returns a short version (or description) and raises, whatever goes wrong, an exception whose text says why
-and holds no secret. None takes longer than about ten seconds.
+Every function returns a short version (or description) and raises, whatever goes wrong, an exception whose text says
+why and holds no secret. None takes longer than about ten seconds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from pydantic import SecretStr
 
 from atom.local.probe import grpc_request, http_json, http_request, milvus_version
@@ -34,13 +35,14 @@ class Unanswered(Exception):
 
 def database(settings: Settings) -> str:
     """PostgreSQL with the application's DSN, given or referred to."""
-    import psycopg
-
     dsn = settings.postgres_dsn
     if dsn is None:
         dsn = _vault(settings).read(settings.db_dsn_ref or "")
-    with psycopg.connect(dsn.get_secret_value(), connect_timeout=_SECONDS) as connection:
-        return f"PostgreSQL {connection.info.parameter_status('server_version')}"
+    try:
+        with psycopg.connect(dsn.get_secret_value(), connect_timeout=_SECONDS) as connection:
+            return f"PostgreSQL {connection.info.parameter_status('server_version')}"
+    except psycopg.ProgrammingError:  # its text would quote the DSN
+        raise Unanswered("it is no connection URI that libpq understands") from None
 
 
 def secret_store(settings: Settings) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from atom.local import checks
 from atom.local.errors import ConfiguredUnreachable
@@ -46,10 +48,13 @@ class Component:
 
 
 def _database(settings: Settings) -> str | None:
-    if settings.postgres_dsn is not None:
-        parts = urlsplit(settings.postgres_dsn.get_secret_value())
-        return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
-    return settings.db_dsn_ref
+    if settings.postgres_dsn is None:
+        return settings.db_dsn_ref
+    try:
+        parts = conninfo_to_dict(settings.postgres_dsn.get_secret_value())
+    except ProgrammingError:
+        return "(not a connection URI)"
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
 def _objects(settings: Settings) -> str | None:
@@ -75,7 +80,9 @@ SECRETS = Component(
     lambda settings: settings.vault_addr,
     checks.secret_store,
 )
-OBJECTS = Component("objects", "S3_ENDPOINT, S3_BUCKET", Origin.EMBEDDED, "SeaweedFS of this stack", _objects, checks.objects)
+OBJECTS = Component(
+    "objects", "S3_ENDPOINT or S3_BUCKET", Origin.EMBEDDED, "SeaweedFS of this stack", _objects, checks.objects
+)
 VECTORS = Component(
     "vectors",
     "MILVUS_ENDPOINT",

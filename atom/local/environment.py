@@ -29,6 +29,7 @@ def given(settings: Settings) -> dict[str, str]:
 def child_environment(values: Mapping[str, str]) -> dict[str, str]:
     """Ours, with no setting but `values`, and with no proxy between processes of one machine."""
     ours = {name: value for name, value in os.environ.items() if name not in _ALIASES.values()}
+    ours.pop("PYTHONDONTWRITEBYTECODE", None)  # six processes that compile the same code at each start are slow
     for name in ("NO_PROXY", "no_proxy"):
         ours[name] = f"{ours[name]},{_LOOPBACK}" if ours.get(name) else _LOOPBACK
     return ours | dict(values)

@@ -61,6 +61,7 @@ class Postgres:
         self._data = self._folder / "data"
         self._bin = find_binaries(bin_dir)
         self.port = ports.take(self.name)
+        self.url = f"postgresql://127.0.0.1:{self.port}/atom"
         self._passwords: dict[str, str] = json.loads(
             read_or_create(self._folder / "passwords.json", _make_passwords)
         )
@@ -74,11 +75,6 @@ class Postgres:
             stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for every client to leave
             grace=6.0,
         )
-
-    @property
-    def url(self) -> str:
-        """Without any password."""
-        return f"postgresql://127.0.0.1:{self.port}/atom"
 
     def dsn(self, role: str, database: str = "atom") -> str:
         """Connection URI of `role`, which is one of ROLES or the superuser `postgres`."""

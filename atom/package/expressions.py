@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
-from cel_expr_python import cel  # type: ignore[import-untyped]
+from cel_expr_python import cel
 
 from atom.package.errors import ExpressionFailed, ExpressionInvalid
 
 VARIABLES = ("params", "steps", "preflight", "result", "event")
 MAX_LENGTH = 2048  # characters
+MAX_DEPTH = 100  # of lists and objects in a result
 MAX_MACROS = 4
 MAX_GROWERS = 24
 
@@ -51,7 +52,7 @@ class Expression:
         if value.type() == cel.Type.ERROR:
             raise _failed(self.text, str(plain))
         if not _is_json(plain):
-            raise _failed(self.text, f"a value of type {value.type().name()}, which JSON cannot carry")
+            raise _failed(self.text, f"a value of type {value.type().name()}, or a depth, that JSON here cannot carry")
         return plain
 
 
@@ -87,7 +88,7 @@ def is_expression(value: object) -> bool:
 
 @cache
 def _environment() -> cel.Env:
-    return cel.NewEnv(variables={name: cel.Type.DYN for name in VARIABLES})
+    return cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
 
 
 def _refuse_growth(text: str) -> None:
@@ -107,11 +108,11 @@ def _refuse_growth(text: str) -> None:
         )
 
 
-def _is_json(value: object) -> bool:
+def _is_json(value: object, room: int = MAX_DEPTH) -> bool:
     if isinstance(value, list):
-        return all(_is_json(item) for item in value)
+        return room > 0 and all(_is_json(item, room - 1) for item in value)
     if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+        return room > 0 and all(isinstance(key, str) and _is_json(item, room - 1) for key, item in value.items())
     if isinstance(value, float):
         return math.isfinite(value)
     return value is None or isinstance(value, bool | int | str)

@@ -230,4 +230,3 @@ def _hidden(at: Place, character: str) -> HiddenCharacter:
         found=f"the character U+{ord(character):04X}",
         remedy="delete it (an editor that shows invisible characters helps)",
     )
-

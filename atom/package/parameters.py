@@ -11,7 +11,7 @@ import jsonschema_rs
 
 from atom.package.digests import canonical_json
 from atom.package.errors import NotCanonical, ParameterSchemaInvalid, ParametersInvalid
-from atom.package.guard import Source
+from atom.package.guard import MAX_DEPTH, Source
 from atom.package.model import Package
 from atom.package.pointers import pointer_to
 
@@ -60,6 +60,8 @@ def validate_parameters(package: Package, given: Mapping[str, Any]) -> dict[str,
     what expressions see. Raises ParametersInvalid.
     """
     schema = package.spec.parameters
+    if _nests_deeper(given, MAX_DEPTH):
+        raise _invalid(f"parameters nested deeper than {MAX_DEPTH}")
     try:
         canonical = canonical_json({**_defaults(schema), **given})
     except NotCanonical as error:
@@ -96,6 +98,11 @@ def _keywords(value: Any, pointer: str) -> Iterator[tuple[str, str, Any]]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _keywords(item, f"{pointer}/{index}")
+
+
+def _nests_deeper(value: object, room: int) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return room < 0 or any(_nests_deeper(item, room - 1) for item in inner)
 
 
 def _refused(source: Source, pointer: str, found: str, remedy: str) -> ParameterSchemaInvalid:

@@ -15,9 +15,9 @@ from atom.runtime.run import Run, Task
 
 # A compensation has no `retry` of its own in the language; giving up at the first hiccup would leave the change behind.
 _RETRY = Retry(
-    maxAttempts=5,
+    max_attempts=5,
     backoff=Backoff(initial=timedelta(seconds=1), factor=2, max=timedelta(seconds=15), jitter=0.2),
-    retryOn=["conflict", "unavailable", "throttled"],
+    retry_on=["conflict", "unavailable", "throttled"],
 )
 
 

@@ -50,7 +50,8 @@ def connect_vectors(settings: Settings) -> Vectors:
     """Raises SettingMissing."""
     if settings.milvus_endpoint is None:
         raise SettingMissing("Milvus", "MILVUS_ENDPOINT")
-    return Vectors(settings.milvus_endpoint, settings.milvus_token)
+    token = settings.milvus_token.get_secret_value() if settings.milvus_token else ""
+    return Vectors(settings.milvus_endpoint, token)
 
 
 def dataset_key(settings: Settings, vault: Vault | None) -> bytes:

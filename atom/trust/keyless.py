@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ObjectIdentifier
 from sigstore._internal.sct import _get_signed_certificate_timestamp, verify_sct
 from sigstore._internal.timestamp import TimestampSource, TimestampVerificationResult
@@ -44,15 +45,15 @@ _OTHER_NAME = ObjectIdentifier("1.3.6.1.4.1.57264.1.7")  # a username, in a Subj
 
 def verify_keyless(
     claim: Claim, policy: TrustPolicy, root: TrustedRoot, at: datetime
-) -> tuple[TrustedIdentity, str, Proofs]:
-    """The trusted identity that signed, its subject as the certificate has it, and what is proven.
+) -> tuple[list[TrustedIdentity], str, Proofs]:
+    """The trusted identities that cover who signed, the subject as the certificate has it, and what is proven.
 
     1. Read the certificates: a code-signing leaf, and no root sent along.
     2. The leaf's key made the signature.
     3. The log holds this signature by this certificate; somebody trusted says when.
     4. The leaf chains to a CA of the root, and leaf and CA were valid at every such time.
     5. A certificate log of the root published the leaf.
-    6. A trusted identity, not revoked, is the one that the leaf names.
+    6. Trusted identities cover whom the leaf names, and none of them is revoked.
     """
     leaf = _leaf(claim)  # (1)
     _require_signature(leaf, claim)  # (2)
@@ -74,10 +75,11 @@ def verify_keyless(
 
     _require_published(leaf, chain, root)  # (5)
 
-    identity, subject = _identity(leaf, policy)  # (6)
-    if identity.revoked_at is not None and identity.revoked_at <= at:
-        raise IdentityRevoked(identity)
-    return identity, subject, proofs
+    identities, subject = _identities(leaf, policy)  # (6)
+    for identity in identities:
+        if identity.revoked_at is not None and identity.revoked_at <= at:
+            raise IdentityRevoked(identity)
+    return identities, subject, proofs
 
 
 def _leaf(claim: Claim) -> x509.Certificate:
@@ -98,7 +100,7 @@ def _leaf(claim: Claim) -> x509.Certificate:
 def _require_signature(leaf: x509.Certificate, claim: Claim) -> None:
     try:
         key = require_usable(leaf.public_key())
-    except (PublicKeyUnreadable, ValueError, TypeError) as error:
+    except (PublicKeyUnreadable, UnsupportedAlgorithm, ValueError, TypeError) as error:
         raise CertificateNotTrusted("one with a key that we do not verify with") from error
     if not made_by(key, claim.signature, claim.message):
         raise SignatureMismatch("the holder of the certificate")
@@ -109,9 +111,10 @@ def _chain(leaf: x509.Certificate, time: datetime, root: TrustedRoot) -> Sequenc
     at = TimestampVerificationResult(source=TimestampSource.TRANSPARENCY_SERVICE, time=time)
     try:
         chain = root.sigstore._verify_chain_at_time(leaf, at)
+        issuer = chain[0]
     except Exception as error:  # CertValidationError, and ValueError for certificates with odd contents
         raise CertificateNotTrusted(f"one that leads nowhere, or was not valid at {time:%F %T}Z") from error
-    if not any(time in window for window in root.issuer_windows(chain[0])):
+    if not any(time in window for window in root.issuer_windows(issuer)):
         raise CertificateNotTrusted(f"one by a CA that did not count at {time:%F %T}Z")
     return chain
 
@@ -131,15 +134,15 @@ def _require_published(leaf: x509.Certificate, chain: Sequence[x509.Certificate]
         raise CertificateNotLogged("none, several, or one that does not verify") from error
 
 
-def _identity(leaf: x509.Certificate, policy: TrustPolicy) -> tuple[TrustedIdentity, str]:
+def _identities(leaf: x509.Certificate, policy: TrustPolicy) -> tuple[list[TrustedIdentity], str]:
     try:
         subjects, issuer = _subjects(leaf), _issuer(leaf)
     except ValueError as error:
         raise SignatureMalformed(expected="a certificate with a readable identity", found="one without") from error
-    for identity in policy.identities:
-        for subject in subjects:
-            if identity.covers(subject, issuer):
-                return identity, subject
+    for subject in subjects:
+        covering = [identity for identity in policy.identities if identity.covers(subject, issuer)]
+        if covering:
+            return covering, subject
     raise IdentityNotTrusted(policy.identities, subjects, issuer)
 
 

@@ -65,7 +65,7 @@ def verify_log_entry(entry: Mapping[str, Any], claim: Claim, signer: bytes, root
 
 def _parse(entry: Mapping[str, Any]) -> _Entry:
     try:
-        return _Entry.from_json(json.dumps(entry))
+        return _Entry.model_validate(entry)
     except (ValidationError, ValueError, RecursionError) as error:
         raise SignatureMalformed(
             expected="a well-formed transparency log entry", found="one with missing or wrong members"

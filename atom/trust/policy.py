@@ -95,7 +95,8 @@ class TrustPolicy:
     """All that a tenant accepts.
 
     `require_tlog` asks for an entry of a trusted transparency log, `require_timestamp` for an RFC 3161 timestamp of a
-    trusted authority, whichever way a package is signed (keyless signatures always need the log and a trusted time).
+    trusted authority, whichever way a package is signed (keyless signatures always need the log and a trusted time; in
+    cosign's legacy bundle the log's promise is all that there is, and counts).
     `threshold` is how many different signers must have signed. `trusted_root` is a Sigstore `trusted_root.json`: the
     only certificate authorities, logs and timestamp authorities that count.
     """

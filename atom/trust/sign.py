@@ -34,7 +34,7 @@ def sign_detached(data: bytes, key: PrivateKey) -> bytes:
 
 
 def _sign(data: bytes, key: PrivateKey) -> bytes:
-    # SHA-256 on the larger curves too: cosign 2.5 and 3.1 verify nothing else with a key, not even what 3.1 itself signs.
+    # SHA-256 on the larger curves too: cosign 2.5 and 3.1 verify nothing else with a key, not even what 3.1 signs.
     match key:
         case ec.EllipticCurvePrivateKey():
             return key.sign(data, ec.ECDSA(hashes.SHA256()))

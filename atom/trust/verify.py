@@ -22,7 +22,7 @@ from atom.trust.errors import (
     Unsigned,
 )
 from atom.trust.legacy import read_legacy
-from atom.trust.policy import TrustPolicy
+from atom.trust.policy import TrustedKey, TrustPolicy
 from atom.trust.proofs import Proofs
 from atom.trust.publickey import spki
 from atom.trust.signer import find_key, require_good_standing
@@ -70,10 +70,11 @@ def verify_signature(
             accepted.append(_verify_one(_read(blob, data), policy, received_at or at, at))  # (2 to 6)
         except TrustError as error:
             refused.append(error)
-    verification = _count(accepted, refused, policy.threshold, material)  # (7)
+    first, *others = _require_enough(accepted, refused, policy.threshold)  # (7)
+    scope = () if package_name is None else ("scope",)
+    verification = replace(first, blob=material, cosigners=tuple(others), checked=(*first.checked, *scope))
     if package_name is not None:  # (8)
         verification.require_scope(package_name)
-        verification = replace(verification, checked=(*verification.checked, "scope"))
     return verification
 
 
@@ -113,7 +114,7 @@ def _verify_one(claim: Claim, policy: TrustPolicy, received_at: datetime, at: da
 
 def _by_key(claim: Claim, policy: TrustPolicy, received_at: datetime, at: datetime) -> Verification:
     registrations = find_key(policy.keys, claim)  # (3)
-    proven = _proofs(claim, spki(registrations[0].public_key), policy)  # (4)
+    proven = _proofs(claim, registrations[0], policy)  # (4)
     valid = require_good_standing(registrations, proven.time or received_at, at)  # (5)
     _require_proofs(proven, claim, policy)  # (6)
     return Verification(
@@ -135,29 +136,29 @@ def _keyless(claim: Claim, policy: TrustPolicy, at: datetime) -> Verification:
     from atom.trust.keyless import verify_keyless  # slow to import: only those who have a root pay
     from atom.trust.roots import read_trusted_root
 
-    identity, subject, proven = verify_keyless(claim, policy, read_trusted_root(policy.trusted_root), at)  # (3, 4, 5)
+    identities, subject, proven = verify_keyless(claim, policy, read_trusted_root(policy.trusted_root), at)  # (3, 4, 5)
     _require_proofs(proven, claim, policy)  # (6)
     return Verification(
-        signer=identity.name,
+        signer=identities[0].name,
         kind=claim.kind,
         key_id=None,
         identity=subject,
-        issuer=identity.issuer,
+        issuer=identities[0].issuer,
         sig_time=proven.time,
         checked=("digest", "signature", "certificate", "identity", *proven.checked, "validity", "revocation"),
         blob=claim.blob,
-        package_patterns=(identity.package_pattern,),
+        package_patterns=tuple(identity.package_pattern for identity in identities),
     )
 
 
-def _proofs(claim: Claim, signer: bytes, policy: TrustPolicy) -> Proofs:
+def _proofs(claim: Claim, key: TrustedKey, policy: TrustPolicy) -> Proofs:
     """What others prove about a key's signature: nothing, unless the tenant says by a root whom to believe."""
     if policy.trusted_root is None or not (claim.log_entries or claim.timestamps):
         return Proofs()
     from atom.trust.prove import prove  # as above
     from atom.trust.roots import read_trusted_root
 
-    return prove(claim, signer, read_trusted_root(policy.trusted_root), required=policy.require_tlog)
+    return prove(claim, spki(key.public_key), read_trusted_root(policy.trusted_root), required=policy.require_tlog)
 
 
 def _require_proofs(proofs: Proofs, claim: Claim, policy: TrustPolicy) -> None:
@@ -172,20 +173,19 @@ def _require_proofs(proofs: Proofs, claim: Claim, policy: TrustPolicy) -> None:
         )
 
 
-def _count(
-    accepted: Sequence[Verification], refused: Sequence[TrustError], threshold: int, material: bytes
-) -> Verification:
-    """One verification for the whole material. One signer counts once, under whatever name or key it signed twice."""
+def _require_enough(
+    accepted: Sequence[Verification], refused: Sequence[TrustError], threshold: int
+) -> list[Verification]:
+    """The different signers, if they suffice. One signer counts once, whatever names or keys it signed with twice."""
     distinct: list[Verification] = []
     for one in accepted:
         if all(_who(one) != _who(other) and one.signer != other.signer for other in distinct):
             distinct.append(one)
-    if len(distinct) < threshold:
-        if threshold == 1:
-            raise refused[0]
-        raise NotEnoughSignatures(threshold, [one.signer for one in distinct], refused)
-    first, *others = distinct
-    return replace(first, blob=material, cosigners=tuple(others))
+    if len(distinct) >= threshold:
+        return distinct
+    if threshold == 1:
+        raise refused[0]
+    raise NotEnoughSignatures(threshold, [one.signer for one in distinct], refused)
 
 
 def _who(one: Verification) -> tuple[str | None, ...]:

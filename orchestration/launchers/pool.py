@@ -14,14 +14,12 @@ finishes on the code that it began with.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import logging
 import os
 import selectors
 import signal
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -29,12 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
-from dagster._core.definitions.reconstruct import ReconstructableRepository
-from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
+from dagster import DagsterInstance
 
-from orchestration.launchers import worker
-from orchestration.launchers.errors import CodeStartsThreads, NotLinux
+from orchestration.launchers import preload, worker
+from orchestration.launchers.errors import NotLinux
 from orchestration.launchers.listener import Listener
 from orchestration.launchers.protocol import Answer, Verb, receive, reply
 
@@ -74,13 +70,10 @@ class Pool:
         """Pid, run id and `kill_at` of every live worker: what `adopt` needs after an exec."""
         return [(pid, each.run_id, each.kill_at) for pid, each in self._workers.items()]
 
-    def adopt(self, workers: Iterable[tuple[int, str, float | None]]) -> None:
-        """Take over the workers of the image that ran before in this process, and every run that waits for one."""
+    def adopt(self, workers: Iterable[tuple[int, str, float | None]], waiting: Iterable[str]) -> None:
+        """Take over the workers of the image that ran before in this process, and the runs that wait for one."""
         self._workers = {pid: Worker(run_id, kill_at) for pid, run_id, kill_at in workers}
-        starting = self._instance.get_runs(
-            RunsFilter(statuses=[DagsterRunStatus.STARTING]), limit=self._max_waiting, ascending=True
-        )
-        self._waiting.extend(run.run_id for run in starting if self._state(run.run_id) is Answer.ABSENT)
+        self._waiting.extend(run_id for run_id in waiting if self._state(run_id) is Answer.ABSENT)
 
     def serve(self) -> None:
         """Until a signal says otherwise: with `reload` set the workers still live, else all have ended."""
@@ -205,24 +198,6 @@ def _ended_child() -> tuple[int, int] | None:
     return (pid, os.waitstatus_to_exitcode(status)) if pid else None
 
 
-def preload(module: str) -> None:
-    """Load the definitions and every job in them, so that each fork has them ready.
-
-    Code that does not load stops nobody here: each run's worker meets the same error and reports it in its own log.
-    Raises CodeStartsThreads.
-    """
-    try:
-        (target,) = loadable_targets_from_python_module(module, working_directory=os.getcwd())
-        repository = ReconstructableRepository.for_module(module, target.attribute, os.getcwd()).get_definition()
-        repository.get_all_jobs()
-    except Exception:
-        _log.exception("module %s does not load; its runs will fail and say so", module)
-    if others := [each.name for each in threading.enumerate() if each is not threading.main_thread()]:
-        raise CodeStartsThreads(module, others)
-    gc.collect()
-    gc.freeze()  # leaves these objects alone, so that children share their pages instead of copying them
-
-
 def main() -> None:
     """Serve until told to stop; on SIGHUP start over in the same process."""
     options = _options()
@@ -231,10 +206,13 @@ def main() -> None:
         raise NotLinux(sys.platform)
     handover = json.loads(os.environ.pop(_HANDOVER, "{}"))
     listener = Listener.inherit(handover["listener"]) if handover else Listener.open(options.socket)
-    preload(options.module)
+    preload.load_code(options.module)
     with DagsterInstance.get() as instance:
+        preload.load_instance(instance)
         pool = Pool(listener, instance, options.max_workers, options.max_waiting)
-        pool.adopt(handover.get("workers", []))
+        pool.adopt(handover.get("workers", []), preload.starting_runs(instance, options.max_waiting))
+        preload.disconnect(instance)
+        preload.settle()
         _log.info("ready on %s: at most %d workers", options.socket, options.max_workers)
         pool.serve()
     if pool.reload:

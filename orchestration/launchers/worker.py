@@ -1,8 +1,7 @@
 """What a forked child does: one run, or the report of one that died; then it ends.
 
-The run takes the path of `dagster api execute_run`, with two differences that make it quick: the instance and the code
-are the pool's own, loaded before the fork, and the child keeps its database connections open from event to event
-(Dagster's default is to log in again for each of about 95 statements).
+The run takes the path of `dagster api execute_run`, with the instance and the code that the pool had loaded before the
+fork (see `preload`).
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ from dagster._utils import get_run_crash_explanation
 from dagster._utils.interrupts import capture_interrupts
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_STATEMENT_TIMEOUT_MS = 60_000  # of Dagster's own statements; each touches a handful of rows
-_OVERFLOW = 10  # connections beyond the one kept, for nested use; closed when returned
 
 # Resolved before any fork: a child must not search for libraries first.
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -68,7 +65,6 @@ def execute(run_id: str, instance: DagsterInstance) -> int:
     """Carry out the run. 0 once Dagster has its outcome, good or bad; anything else means that nobody wrote one."""
     with capture_interrupts():
         _unblock()
-        _keep_connections(instance)
         return _execute_run_command_body(run_id, instance, lambda _event: None, set_exit_code_on_failure=False)
 
 
@@ -85,8 +81,3 @@ def report_death(run_id: str, exit_code: int, instance: DagsterInstance) -> int:
 
 def _unblock() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-
-
-def _keep_connections(instance: DagsterInstance) -> None:
-    """Replace the connection-per-statement engines that came through the fork by pooled ones of this process."""
-    instance.optimize_for_webserver(statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=-1, max_overflow=_OVERFLOW)

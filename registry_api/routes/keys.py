@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from atom.store.keys import KeyRow
 from atom.trust.policy import TrustedKey
 from registry_api.auth import Caller, allowed
-from registry_api.services import Parts
+from registry_api.services import FromParts
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 
@@ -37,15 +37,15 @@ def key_view(key: KeyRow) -> dict[str, Any]:
 
 
 @router.get("", summary="Trusted keys")
-def list_keys(parts: Parts, caller: Annotated[Caller, allowed("keys.read")]) -> dict[str, Any]:
+def list_keys(parts: FromParts, caller: Annotated[Caller, allowed("keys.read")]) -> dict[str, Any]:
     return {"items": [key_view(key) for key in parts.keys.every(caller.tenant)], "next": None}
 
 
 @router.post("", status_code=201, summary="Trust a key")
-def add_key(parts: Parts, caller: Annotated[Caller, allowed("keys.manage")], key: NewKey) -> dict[str, Any]:
+def add_key(parts: FromParts, caller: Annotated[Caller, allowed("keys.manage")], key: NewKey) -> dict[str, Any]:
     return key_view(parts.keys.add(caller.tenant, caller.subject, key.trusted()))
 
 
 @router.delete("/{name}", summary="Revoke a key: nothing that it signed runs any more")
-def revoke_key(parts: Parts, caller: Annotated[Caller, allowed("keys.manage")], name: str) -> dict[str, Any]:
+def revoke_key(parts: FromParts, caller: Annotated[Caller, allowed("keys.manage")], name: str) -> dict[str, Any]:
     return key_view(parts.keys.revoke(caller.tenant, caller.subject, name))

@@ -14,7 +14,7 @@ from atom.store import signals as signal_rows
 from atom.store.datasets import DatasetRow
 from registry_api.auth import Caller, allowed
 from registry_api.routes.pages import Limit
-from registry_api.services import Parts
+from registry_api.services import FromParts
 
 router = APIRouter(tags=["learning"])
 
@@ -30,19 +30,18 @@ class UnknownDataset(NotFound):
 
 @router.get("/search/runs", summary="Past runs that read like this text")
 def search_runs(
-    parts: Parts,
+    parts: FromParts,
     caller: Annotated[Caller, allowed("learning.read")],
     text: Annotated[str, Query(min_length=1, max_length=2000)],
     limit: Annotated[int, Query(ge=1, le=50)] = 5,
     outcome: Annotated[str | None, Query(max_length=40)] = None,
 ) -> dict[str, Any]:
-    vector = parts.embedder().embed([text])[0]
-    return {"items": [asdict(hit) for hit in parts.vectors.search(caller.tenant, vector, limit, outcome=outcome)]}
+    return {"items": [asdict(hit) for hit in parts.learning.search(caller.tenant, text, limit=limit, outcome=outcome)]}
 
 
 @router.get("/signals", summary="Anomalies found in run history, newest first")
 def list_signals(
-    parts: Parts, caller: Annotated[Caller, allowed("learning.read")], limit: Limit = 50
+    parts: FromParts, caller: Annotated[Caller, allowed("learning.read")], limit: Limit = 50
 ) -> dict[str, Any]:
     with parts.database.transaction(caller.tenant) as tx:
         return {"items": [asdict(signal) for signal in signal_rows.newest(tx, limit=limit)]}
@@ -50,7 +49,7 @@ def list_signals(
 
 @router.get("/datasets", summary="Training exports, newest first")
 def list_datasets(
-    parts: Parts, caller: Annotated[Caller, allowed("learning.read")], limit: Limit = 50
+    parts: FromParts, caller: Annotated[Caller, allowed("learning.read")], limit: Limit = 50
 ) -> dict[str, Any]:
     with parts.database.transaction(caller.tenant) as tx:
         return {"items": [dataset_view(row) for row in dataset_rows.newest(tx, limit=limit)]}
@@ -58,7 +57,7 @@ def list_datasets(
 
 @router.get("/datasets/{version}/{path:path}", summary="One file of a training export")
 def dataset_file(
-    parts: Parts, caller: Annotated[Caller, allowed("learning.read")], version: str, path: str
+    parts: FromParts, caller: Annotated[Caller, allowed("learning.read")], version: str, path: str
 ) -> StreamingResponse:
     with parts.database.transaction(caller.tenant) as tx:
         found = dataset_rows.by_version(tx, version)

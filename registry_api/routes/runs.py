@@ -15,7 +15,7 @@ from atom.store.runs import Run, Status
 from registry_api import metrics
 from registry_api.auth import Caller, allowed
 from registry_api.routes.pages import Cursor, Limit, page
-from registry_api.services import Parts
+from registry_api.services import FromParts, FromServices
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -33,7 +33,7 @@ def run_view(run: Run) -> dict[str, Any]:
 
 @router.get("", summary="Runs, newest first")
 def list_runs(
-    parts: Parts,
+    parts: FromParts,
     caller: Annotated[Caller, allowed("runs.read")],
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -46,7 +46,7 @@ def list_runs(
 
 
 @router.get("/{run_id}", summary="One run with its steps and decisions")
-def get_run(parts: Parts, caller: Annotated[Caller, allowed("runs.read")], run_id: uuid.UUID) -> dict[str, Any]:
+def get_run(parts: FromParts, caller: Annotated[Caller, allowed("runs.read")], run_id: uuid.UUID) -> dict[str, Any]:
     run = parts.requests.get(caller.tenant, run_id)
     with parts.database.transaction(caller.tenant) as tx:
         return run_view(run) | {
@@ -57,7 +57,8 @@ def get_run(parts: Parts, caller: Annotated[Caller, allowed("runs.read")], run_i
 
 @router.post("/{run_id}/approve", summary="A second person's yes")
 def approve(
-    parts: Parts,
+    parts: FromParts,
+    services: FromServices,
     background: BackgroundTasks,
     caller: Annotated[Caller, allowed("runs.decide")],
     run_id: uuid.UUID,
@@ -67,13 +68,16 @@ def approve(
     run = parts.requests.approve(caller.tenant, caller.subject, run_id, reason=told.reason, seen=told.verdict_digest)
     metrics.RUNS.labels("approved").inc()
     if run.status == "queued":
-        background.add_task(parts.dagster.push, caller.tenant, run.id)
+        background.add_task(services.dagster.push, caller.tenant, run.id)
     return run_view(run)
 
 
 @router.post("/{run_id}/reject", summary="A second person's no")
 def reject(
-    parts: Parts, caller: Annotated[Caller, allowed("runs.decide")], run_id: uuid.UUID, decision: Decision | None = None
+    parts: FromParts,
+    caller: Annotated[Caller, allowed("runs.decide")],
+    run_id: uuid.UUID,
+    decision: Decision | None = None,
 ) -> dict[str, Any]:
     run = parts.requests.reject(caller.tenant, caller.subject, run_id, reason=decision.reason if decision else None)
     metrics.RUNS.labels("rejected").inc()
@@ -81,14 +85,16 @@ def reject(
 
 
 @router.post("/{run_id}/cancel", summary="End a waiting run, or stop a running one at its next safe point")
-def cancel(parts: Parts, caller: Annotated[Caller, allowed("runs.cancel")], run_id: uuid.UUID) -> dict[str, Any]:
+def cancel(parts: FromParts, caller: Annotated[Caller, allowed("runs.cancel")], run_id: uuid.UUID) -> dict[str, Any]:
     run = parts.requests.cancel(caller.tenant, caller.subject, run_id)
     metrics.RUNS.labels("cancelled").inc()
     return run_view(run)
 
 
 @router.get("/{run_id}/evidence", summary="Everything an auditor needs, in one file", tags=["evidence"])
-def evidence(parts: Parts, caller: Annotated[Caller, allowed("evidence.read")], run_id: uuid.UUID) -> dict[str, Any]:
+def evidence(
+    parts: FromParts, caller: Annotated[Caller, allowed("evidence.read")], run_id: uuid.UUID
+) -> dict[str, Any]:
     run = parts.requests.get(caller.tenant, run_id)
     with parts.database.transaction(caller.tenant) as tx:
         workflow = workflows.by_id(tx, run.workflow_id)

@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 
 from atom.errors import AtomError
 from registry_api.metrics import REGISTRY
-from registry_api.services import Parts
+from registry_api.services import FromParts
 
 router = APIRouter(tags=["system"])
 
@@ -20,7 +20,7 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", summary="Everything that a request needs answers")
-def readyz(parts: Parts, response: Response) -> dict[str, Any]:
+def readyz(parts: FromParts, response: Response) -> dict[str, Any]:
     checks: dict[str, str] = {}
     for name, check in (("database", parts.database.version), ("objects", parts.objects.check)):
         try:

@@ -20,7 +20,7 @@ from registry_api import metrics
 from registry_api.auth import Caller, allowed
 from registry_api.routes.pages import Cursor, Limit, page
 from registry_api.routes.runs import run_view
-from registry_api.services import Parts
+from registry_api.services import FromParts, FromServices
 
 router = APIRouter(tags=["workflows"])
 _PRIVATE = {"cosign_blob", "object_key"}
@@ -44,7 +44,7 @@ def verdict_view(verdict: Verdict) -> dict[str, Any]:
 
 @router.post("/workflows", status_code=201, summary="Upload a signed package")
 def upload(
-    parts: Parts,
+    parts: FromParts,
     response: Response,
     caller: Annotated[Caller, allowed("workflows.upload")],
     file: Annotated[UploadFile, File(description="The package, exactly as it was signed.")],
@@ -71,7 +71,7 @@ def upload(
 
 @router.get("/workflows", summary="Packages, newest first")
 def list_workflows(
-    parts: Parts, caller: Annotated[Caller, allowed("workflows.read")], limit: Limit = 50, cursor: Cursor = None
+    parts: FromParts, caller: Annotated[Caller, allowed("workflows.read")], limit: Limit = 50, cursor: Cursor = None
 ) -> dict[str, Any]:
     with parts.database.transaction(caller.tenant) as tx:
         found = rows.page(tx, limit=limit, before=cursor)
@@ -79,13 +79,15 @@ def list_workflows(
 
 
 @router.get("/workflows/{reference}", summary="One package, by id, name or name@version")
-def get_workflow(parts: Parts, caller: Annotated[Caller, allowed("workflows.read")], reference: str) -> dict[str, Any]:
+def get_workflow(
+    parts: FromParts, caller: Annotated[Caller, allowed("workflows.read")], reference: str
+) -> dict[str, Any]:
     with parts.database.transaction(caller.tenant) as tx:
         return workflow_view(packages.find(tx, reference))
 
 
 @router.post("/workflows/{reference}/dry-run", summary="The gate's verdict, nothing is run")
-def dry_run(parts: Parts, caller: Annotated[Caller, allowed("workflows.read")], reference: str) -> dict[str, Any]:
+def dry_run(parts: FromParts, caller: Annotated[Caller, allowed("workflows.read")], reference: str) -> dict[str, Any]:
     with parts.database.transaction(caller.tenant) as tx:
         workflow = packages.find(tx, reference)
     package = parts.packages.load(workflow)
@@ -94,13 +96,14 @@ def dry_run(parts: Parts, caller: Annotated[Caller, allowed("workflows.read")], 
 
 
 @router.post("/workflows/{reference}/revoke", summary="End a version: it does not run any more")
-def revoke(parts: Parts, caller: Annotated[Caller, allowed("workflows.revoke")], reference: str) -> dict[str, Any]:
+def revoke(parts: FromParts, caller: Annotated[Caller, allowed("workflows.revoke")], reference: str) -> dict[str, Any]:
     return workflow_view(parts.admission.revoke(caller.tenant, caller.subject, reference))
 
 
 @router.post("/workflows/{reference}/runs", status_code=201, summary="Ask for a run", tags=["runs"])
 def request_run(
-    parts: Parts,
+    parts: FromParts,
+    services: FromServices,
     background: BackgroundTasks,
     caller: Annotated[Caller, allowed("runs.request")],
     reference: str,
@@ -112,7 +115,7 @@ def request_run(
     )
     metrics.RUNS.labels("requested").inc()
     if run.status == "queued":
-        background.add_task(parts.dagster.push, caller.tenant, run.id)
+        background.add_task(services.dagster.push, caller.tenant, run.id)
     return run_view(run)
 
 

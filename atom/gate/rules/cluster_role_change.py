@@ -54,7 +54,7 @@ def cluster_role(view: Manifest | KubernetesRight | Call | Script) -> Iterator[O
         case Call() if view.effect is not Effect.READ:
             pointer, arguments = view.arguments
             kind = arguments.get("kind")
-            if isinstance(kind, str) and kind.lower() in _KINDS and "apiVersion" not in arguments:
+            if isinstance(kind, str) and kind.lower() in _KINDS and not {"apiVersion", "metadata"} & arguments.keys():
                 yield RULE.finding(f"{pointer}/kind", f"{view.uses} changes a {kind}")
         case Script():
             for command in _COMMAND_END.split(view.text):

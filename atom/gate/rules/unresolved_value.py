@@ -18,6 +18,8 @@ RULE = Rule(
         "step: {with: {manifest: {cel: params.manifest}}}",
         "step: {with: {manifest: 'kind: Pod'}}",
         "script: {cel: params.script}",
+        "step: {uses: http.request@v1, with: {url: {cel: params.url}}}",
+        "step: {with: {patch: [{op: add, path: /spec/template/spec/hostPID, value: true}]}}",
     ),
     good=(
         "manifest: {apiVersion: apps/v1, kind: Deployment, metadata: {name: {cel: params.name}}, spec: {replicas: 2}}",

@@ -56,7 +56,7 @@ run_launcher:
 compute_logs:
   module: orchestration.launchers.compute_logs
   class: FileComputeLogManager
-  config: {{base_dir: {home}/compute_logs}}
+  config: {{base_dir: {home}/dagster/compute_logs}}
 """
 _STORAGE = """
 telemetry: {enabled: false}
@@ -157,15 +157,18 @@ def dagster_stack(
         postgres = up(Postgres(home, ports, settings={"fsync": "off"} if "FAST_PG" in os.environ else None))
         text = _STORAGE + _COORDINATORS[coordinator]
         text += _WARM.format(socket=home / "pool.sock", home=home) if warm else ""
-        (home / "dagster.yaml").write_text(text)
+        # Not `home` itself: Dagster's telemetry takes $DAGSTER_HOME/logs for its own and sweeps it.
+        dagster_home = home / "dagster"
+        dagster_home.mkdir()
+        (dagster_home / "dagster.yaml").write_text(text)
         env = {
             **os.environ,
-            "DAGSTER_HOME": str(home),
+            "DAGSTER_HOME": str(dagster_home),
             "DAGSTER_PG_URL": postgres.dsn("dagster", "dagster"),
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(CODE)]),
         }
         os.environ.update({"DAGSTER_PG_URL": env["DAGSTER_PG_URL"]})
-        instance = stack.enter_context(DagsterInstance.from_config(str(home)))
+        instance = stack.enter_context(DagsterInstance.from_config(str(dagster_home)))
         (home / "out").mkdir(exist_ok=True)
         code_port, web_port = ports.take("code"), ports.take("web")
         python = [sys.executable, "-m"]

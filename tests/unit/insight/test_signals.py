@@ -29,7 +29,9 @@ class Run:
 def run(ago: timedelta, status: str = "succeeded", seconds: float = 60, workflow: str = "restart-unhealthy") -> Run:
     requested = NOW - ago
     started = requested + timedelta(seconds=1)
-    return Run(uuid.UUID(int=next(_NUMBERS)), workflow, status, requested, started, started + timedelta(seconds=seconds))
+    return Run(
+        uuid.UUID(int=next(_NUMBERS)), workflow, status, requested, started, started + timedelta(seconds=seconds)
+    )
 
 
 def history(statuses: str, *, every: timedelta = timedelta(hours=2), seconds: list[float] | None = None) -> list[Run]:
@@ -49,7 +51,11 @@ def kinds(signals: list[Signal]) -> list[str]:
 def test_a_workflow_that_begins_to_fail_is_told_with_its_failed_runs() -> None:
     runs = history("s" * 30 + "sffsfsffsf")
     (signal,) = signals_from_runs(runs, NOW)
-    assert (signal.kind, signal.direction, signal.labels) == ("run_failure_rate", "up", {"workflow": "restart-unhealthy"})
+    assert (signal.kind, signal.direction, signal.labels) == (
+        "run_failure_rate",
+        "up",
+        {"workflow": "restart-unhealthy"},
+    )
     assert (signal.baseline, signal.value) == (0.0, 0.6)
     assert set(signal.run_ids) == {r.run_id for r in runs if r.status == "failed"}
     assert 0.99 < signal.score <= 1

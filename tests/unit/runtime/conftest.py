@@ -46,15 +46,16 @@ class MemoryJournal:
 
 @dataclass
 class Operator:
-    """A control that cancels at its `cancel_at`-th question (from 1), and from then on."""
+    """A control that raises `answer` at its `cancel_at`-th question (from 1), and from then on."""
 
     cancel_at: int = 0
+    answer: Exception = field(default_factory=lambda: Cancelled("ann@example.com"))
     asked: int = 0
 
     def raise_if_cancelled(self) -> None:
         self.asked += 1
         if self.cancel_at and self.asked >= self.cancel_at:
-            raise Cancelled("ann@example.com")
+            raise self.answer
 
 
 @dataclass
@@ -119,13 +120,19 @@ def run(cluster: Callable[..., Simulator]) -> Callable[..., Told]:
         on: Simulator | None = None,
         cancel_at: int = 0,
         journal: MemoryJournal | None = None,
+        control: Operator | None = None,
         **more: Any,
     ) -> Told:
-        on, journal, control = on or cluster(), journal or MemoryJournal(), Operator(cancel_at)
+        on, journal, control = on or cluster(), journal or MemoryJournal(), control or Operator(cancel_at)
         outcome = execute(package, parameters or {}, on, journal, control, **{"run_id": "run-1", **more})
         return Told(outcome, journal, control, on)
 
     return go
+
+
+@pytest.fixture
+def operator() -> type[Operator]:
+    return Operator
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_a_failed_rollback_names_what_must_be_looked_at(playbook, demo, run):
     outcome = run(playbook("scale-on-latency"), parameters, on=demo()).outcome
 
     assert outcome.left_changed == ("k8s://simulator/apps/v1/shop/Deployment/loyalty",)
-    assert outcome.error["step"] == "scale"
+    assert outcome.error["step"] == "latency-after"
     assert [error["code"] for error in outcome.error["undo_errors"]] == ["cluster-unavailable"]
 
 
@@ -133,4 +133,5 @@ def test_cancelling_at_any_point_leaves_the_old_state_or_says_what_is_left(playb
         else:
             assert len(outcome.left_changed) == len(outcome.effects)
         seen.add(len(outcome.effects))
-    assert len(seen) == 3  # before the first write, after one, after both (a scaling and its undoing; two evictions)
+    # Nothing yet; the scaling and its undoing; or one and both evictions: no point was missed.
+    assert seen == ({0, 2} if name == "scale-on-latency" else {0, 1, 2})

@@ -1,0 +1,1 @@
+"""What is produced: backups that were restored, run history, vectors, datasets, signals."""

@@ -1,0 +1,15 @@
+"""The sealer's clock: whatever was decided reaches the object store within seconds."""
+
+import dagster as dg
+
+from atom.evidence.sealer import Sealer
+from atom.flow.launching import JOB
+from atom.store.database import Database
+
+
+@dg.sensor(job_name=JOB, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+def audit_outbox(database: dg.ResourceParam[Database], sealer: dg.ResourceParam[Sealer]) -> dg.SkipReason:
+    """Seals every tenant's waiting audit records, a batch a tick. Runs seal their own end; this takes all the rest."""
+    sealed = {tenant.name: sealer.seal(tenant.id) for tenant in database.tenants()}
+    told = ", ".join(f"{count} of {name}" for name, count in sealed.items() if count)
+    return dg.SkipReason(f"Sealed {told}." if told else "Nothing waits to be sealed.")

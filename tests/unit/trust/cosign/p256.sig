@@ -1,0 +1,1 @@
+MEUCIQDBxR473hJXqP0zcKCoXQiyawhfRmd2xLNjcOruoSWLkQIgH+yWg1ViryaO/pVx+wFayc0yDskBw5pnKLoZx6bqCaw=
