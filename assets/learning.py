@@ -23,7 +23,7 @@ History = dict[str, list[RunFacts]]
 
 @dg.asset(group_name=GROUP, kinds={"postgres", "python"}, owners=OWNERS)
 def run_history(learning: dg.ResourceParam[Learning]) -> dg.Output[History]:
-    """Every finished run of the last 90 days with its steps, decisions and verdict, by tenant."""
+    """Every run of the last 90 days with its steps, decisions and verdict, by tenant."""
     history = {str(tenant.id): learning.history(tenant.id, days=_DAYS) for tenant in learning.tenants()}
     runs = [run for found in history.values() for run in found]
     outcomes = Counter(run.outcome or run.status for run in runs)

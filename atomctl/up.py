@@ -82,7 +82,7 @@ def _plain(console: Console) -> Callable[[Event], None]:
             return
         facts = (event.version, event.where, event.note)
         text = " · ".join(fact for fact in facts if fact)
-        spent = f"{event.seconds:4.1f} s" if event.state in (State.READY, State.FAILED) else "      "
+        spent = f"{event.seconds:4.1f} s" if event.state in (State.READY, State.FAILED, State.STOPPED) else "      "
         line = f"{event.state:8} {event.component:14} {event.origin:10} {spent} {text}".rstrip()
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

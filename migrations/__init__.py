@@ -6,8 +6,9 @@ Alembic keeps the book; this file is its whole front door (`atomctl migrate`, `a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -59,6 +60,12 @@ def apply(dsn: str) -> list[str]:
     if before == after:
         return []
     return [r.revision for r in reversed(list(script.iterate_revisions(after or "head", before or "base")))]
+
+
+def run_sql(path: Path) -> None:
+    """Runs a whole .sql file in the transaction of the present revision, past SQLAlchemy, which would read % its own way."""
+    raw: Any = op.get_bind().connection.driver_connection
+    raw.execute(path.read_text())
 
 
 def _revision(connection: Connection) -> str | None:

@@ -8,9 +8,8 @@ import uuid
 
 import httpx
 
-from atom.flow.launching import JOB, Launch, Launching
+from atom.flow.launching import JOB, LOCATION, Launch, Launching
 
-LOCATION = "orchestration.definitions"
 _log = logging.getLogger(__name__)
 _LAUNCH = """
 mutation Launch($params: ExecutionParams!) {

@@ -24,6 +24,7 @@ from atom.store import approvals, audit, runs, workflows
 from atom.store.database import Database, Transaction
 from atom.store.runs import Run
 from atom.store.workflows import Workflow
+from atom.trust.errors import TrustError
 from atom.trust.verify import verify_signature
 
 LEASE_SECONDS = 30
@@ -81,12 +82,8 @@ class Execution:
             package = self._packages.load(workflow)
             with self._database.transaction(attempt.tenant) as tx:
                 _check(tx, run, workflow, package, data)
-        except (VersionRevoked, ApprovalVoid) as error:
+        except (TrustError, VersionRevoked, ApprovalVoid) as error:
             raise self._refuse(attempt, error) from error
-        except AtomError as error:
-            if type(error).__module__.startswith("atom.trust"):
-                raise self._refuse(attempt, error) from error
-            raise
         with self._database.transaction(attempt.tenant) as tx:
             _runnable(runs.locked(tx, attempt.run_id), attempt)
             runs.claim(
@@ -165,7 +162,10 @@ def _check(tx: Transaction, run: Run, workflow: Workflow, package: Package, data
     """Step 1: what runs is what was signed, judged and approved. Raises the first thing that is not so."""
     if workflow.revoked_at is not None:
         raise VersionRevoked(workflow.name, workflow.version)
-    verify_signature(data, workflow.cosign_blob, trust_policy(tx), workflow.name, datetime.now(UTC))
+    now = datetime.now(UTC)
+    verify_signature(
+        data, workflow.cosign_blob, trust_policy(tx), workflow.name, now, received_at=workflow.received_at
+    )
     if run.package_digest != package.digest:
         raise ApprovalVoid("package", run.package_digest, package.digest)
     verdict = verdict_on(tx, package)

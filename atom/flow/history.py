@@ -1,4 +1,4 @@
-"""The history of runs as the learning side reads it: every row of a finished run, in one value."""
+"""The history of runs as the learning side reads it: every row of a run, in one value."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from atom.store.steps import StepRow
 MOST = 100_000  # runs read at once
 
 
-def finished_runs(
+def runs_between(
     database: Database, catalogue: Packages, tenant: uuid.UUID, since: datetime, until: datetime
 ) -> list[RunFacts]:
-    """Runs of the tenant that ended in [since, until), oldest first, at most MOST."""
+    """Runs of the tenant that were asked for in [since, until), oldest first, at most MOST.
+
+    Unfinished ones too: a request that still waits is what shows that the run before it did not help for long.
+    """
     packages: dict[uuid.UUID, Package] = {}
     facts = []
     with database.transaction(tenant) as tx:
-        for run in runs.finished_between(tx, since, until, limit=MOST):
+        for run in runs.requested_between(tx, since, until, limit=MOST):
             if run.workflow_id not in packages:
                 workflow = workflows.by_id(tx, run.workflow_id)
                 assert workflow is not None  # foreign key

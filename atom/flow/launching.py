@@ -15,6 +15,7 @@ from atom.store import runs
 from atom.store.database import Database
 from atom.store.runs import Run
 
+LOCATION = "atom"  # name of the code location
 JOB = "run_workflow"
 OP = "execute_run"
 RUN_TAG = "atom/run"

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from atom.dataset.embedder import Embedder
 from atom.dataset.export import Export, export
+from atom.dataset.labels import is_finished
 from atom.dataset.rows import build_rows
 from atom.dataset.runs import RunFacts, describe
-from atom.flow.history import finished_runs
+from atom.flow.history import runs_between
 from atom.flow.packages import Packages
 from atom.insight.signals import Signal, signals_from_runs
-from atom.package.digests import package_digest
 from atom.store import audit, datasets, signals
 from atom.store.database import Database, Tenant, new_id
 from atom.store.datasets import DatasetRow
 from atom.store.errors import ObjectMissing
 from atom.store.objects import Objects
 from atom.store.signals import SignalRow
-from atom.store.vectors import Hit, VectorRow, Vectors
+from atom.store.vectors import Hit, VectorRow, Vectors, text_digest
 
 _EMBED_BATCH = 64
 
@@ -69,16 +69,17 @@ class Learning:
         return self._database.tenants()
 
     def history(self, tenant: uuid.UUID, *, days: int) -> list[RunFacts]:
-        """Finished runs of the last `days`, oldest first."""
+        """Runs that were asked for in the last `days`, oldest first, unfinished ones too."""
         now = datetime.now(UTC)
-        return finished_runs(self._database, self._packages, tenant, now - timedelta(days=days), now)
+        return runs_between(self._database, self._packages, tenant, now - timedelta(days=days), now)
 
     def embed(self, tenant: uuid.UUID, facts: Sequence[RunFacts], *, progress: Callable[[str], object]) -> Embedded:
-        """Gives every run a vector. Runs whose words have not changed keep theirs; equal words are embedded once."""
+        """Gives every finished run a vector. Runs whose words have not changed keep theirs; equal words are embedded once."""
         embedder, vectors = self._embedder(), self._vectors()
-        texts = {fact.run_id: describe(fact) for fact in facts}
+        finished = [fact for fact in facts if is_finished(fact)]
+        texts = {fact.run_id: describe(fact) for fact in finished}
         known = vectors.digests(tenant, list(texts), model=embedder.model_id)
-        waiting = [fact for fact in facts if known.get(fact.run_id) != package_digest(texts[fact.run_id].encode())]
+        waiting = [fact for fact in finished if known.get(fact.run_id) != text_digest(texts[fact.run_id])]
         unique = sorted({texts[fact.run_id] for fact in waiting})
         by_text: dict[str, NDArray[np.float32]] = {}
         for start in range(0, len(unique), _EMBED_BATCH):
@@ -98,7 +99,7 @@ class Learning:
             for fact in waiting
         ]
         vectors.upsert(tenant, rows)
-        return Embedded(runs=len(facts), new=len(unique))
+        return Embedded(runs=len(finished), new=len(unique))
 
     def search(self, tenant: uuid.UUID, text: str, *, limit: int, outcome: str | None = None) -> list[Hit]:
         """The tenant's runs that read most like `text`, best first."""

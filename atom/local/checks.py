@@ -52,7 +52,7 @@ def secret_store(settings: Settings) -> str:
         raise Unanswered(f"sys/health says HTTP {status}: sealed or not initialised")
     health = _json(body)
     _log_in(settings)
-    return f"{'OpenBao' if 'bao' in str(health).lower() else 'Vault'} {health.get('version', '')}"
+    return f"Vault API {health.get('version', '')}"  # OpenBao does not say that it is OpenBao
 
 
 def objects(settings: Settings) -> str:
@@ -65,12 +65,14 @@ def objects(settings: Settings) -> str:
     if settings.s3_endpoint is None:
         return "AWS S3"
     _, _, headers = http_request(settings.s3_endpoint)
-    return " ".join((headers.get("Server") or "S3").split()[:3])
+    server = (headers.get("Server") or "S3").split()  # SeaweedFS 8000GB 4.48
+    return " ".join(dict.fromkeys([server[0], server[-1]]))
 
 
 def vectors(settings: Settings) -> str:
     """Milvus's GetVersion."""
-    return f"Milvus {milvus_version(settings.milvus_endpoint or '', _plain(settings.milvus_token))}"
+    told = milvus_version(settings.milvus_endpoint or "", _plain(settings.milvus_token))
+    return told.replace("milvus_lite-", "Milvus Lite ") if "lite" in told else f"Milvus {told}"
 
 
 def registry(url: str) -> str:

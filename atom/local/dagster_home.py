@@ -7,12 +7,12 @@ from pathlib import Path
 
 import yaml
 
+from atom.flow.launching import LOCATION
 from atom.local.errors import HomePathTooLong
 from atom.local.files import private_folder, write_private
 
 STORAGE_VARIABLE = "DAGSTER_POSTGRES_URL"
 POOL_VARIABLE = "ATOM_POOL_SOCKET"
-LOCATION = "atom"  # name of the code location
 _MODULE = "orchestration.definitions"
 _SOCKET_PATH_LIMIT = 107  # bytes: sun_path of unix(7), less its final zero; the pool adds a lock file beside it
 

@@ -40,7 +40,7 @@ class Milvus:
 
     def version(self) -> str:
         """Of the running server."""
-        return milvus_version(self.url)
+        return milvus_version(self.url).replace("milvus_lite-", "Milvus Lite ")
 
     def _not_ready(self) -> str | None:
         try:

@@ -84,7 +84,7 @@ class OpenBao:
 
     def version(self) -> str:
         """Of the running server."""
-        return str(self.client().sys.read_health_status(method="GET")["version"])
+        return f"OpenBao {self.client().sys.read_health_status(method='GET')['version']}"
 
     def approle(self, role: str) -> AppRole:
         """Credentials of `registry` or `runtime`."""
@@ -131,8 +131,12 @@ class OpenBao:
         }
 
     def _not_ready(self) -> str | None:
-        # Healthy comes before self-initialisation is done; the root token exists only after it.
-        return http_ready(f"{self.url}/v1/auth/token/lookup-self", headers={"X-Vault-Token": self._root_token})
+        # Active (200) comes before self-initialisation is done, and the root token exists only after it; yet a node that
+        # is not active, as for a moment after a crash, answers for the token, too.
+        token = {"X-Vault-Token": self._root_token}
+        return http_ready(f"{self.url}/v1/sys/health") or http_ready(
+            f"{self.url}/v1/auth/token/lookup-self", headers=token
+        )
 
     def _provision(self) -> None:
         """Bring mounts, policies and roles to what this version of Atom wants. Can be repeated."""

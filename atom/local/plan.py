@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from atom.errors import AtomError
 from atom.local import programs
 from atom.local.components import DAGSTER, DATABASE, OBJECTS, OTHERS, SECRETS, SERVED, VECTORS, Component, Origin
 from atom.local.dagster_home import POOL_VARIABLE, STORAGE_VARIABLE, pool_socket
 from atom.local.environment import child_environment, given
+from atom.local.errors import ComponentDidNotStart
+from atom.local.files import read_or_create
 from atom.local.issuer import ensure_issuer
 from atom.local.milvus import Milvus
 from atom.local.openbao import OpenBao
@@ -47,15 +51,16 @@ class Plan:
     servers: dict[str, Managed] = field(default_factory=dict)
     clients: dict[str, Managed] = field(default_factory=dict)
 
-    def serve(self, name: str, server: Managed) -> None:
-        """Start an embedded server."""
+    def serve(self, component: Component, server: Managed, name: str | None = None) -> None:
+        """Start an embedded server for `component`, shown as `name`."""
+        name = name or component.name
         self.servers[name] = server
-        self._start(name, server, ())
+        self._start(name, server, (), f"{component.setting} is not set")
 
     def run(self, program: Managed, after: Sequence[str]) -> None:
         """Start one of Atom's own processes."""
         self.clients[program.name] = program
-        self._start(program.name, program, after)
+        self._start(program.name, program, after, "")
 
     def reach(self, component: Component, where: str) -> None:
         """Make sure that a configured component answers."""
@@ -67,12 +72,18 @@ class Plan:
         note = f"{component.setting} is not set: {component.fallback}"
         self.steps.append(Step(component.name, lambda: "", component.otherwise, note=note))
 
-    def _start(self, name: str, managed: Managed, after: Sequence[str]) -> None:
+    def _start(self, name: str, managed: Managed, after: Sequence[str], note: str) -> None:
         def run() -> str:
-            managed.start()
-            return managed.version()
+            try:
+                managed.start()
+                return managed.version()
+            except AtomError:
+                raise
+            except Exception as error:  # of a server's client library, while it is being set up
+                why, log = f"{type(error).__name__}: {error}", managed.server.log
+                raise ComponentDidNotStart(name, why, log, managed.server.log_tail()) from error
 
-        self.steps.append(Step(name, run, where=managed.url, after=after))
+        self.steps.append(Step(name, run, where=managed.url, note=note, after=after))
 
 
 def make_plan(home: Path, settings: Settings) -> Plan:
@@ -117,26 +128,28 @@ def _servers(plan: Plan, home: Path, ports: Ports) -> tuple[Postgres | None, Ope
     owner_dsn = shell.pop("POSTGRES_OWNER_DSN", None)
     if not DATABASE.configured(settings):
         postgres = Postgres(home, ports)
-        plan.serve(DATABASE.name, postgres)
+        plan.serve(DATABASE, postgres)
         owner_dsn = postgres.dsn("atom_owner")
         shell["POSTGRES_DSN"] = postgres.dsn("app_rw")
         shell["POSTGRES_BACKUP_DSN"] = postgres.dsn("backup_ro")
         shell["POSTGRES_SANDBOX_DSN"] = postgres.dsn("atom_sandbox", "postgres")
     elif not DAGSTER.configured(settings) and settings.dagster_home is None:
         postgres = Postgres(home, ports)
-        plan.serve(_STORAGE, postgres)
+        plan.serve(DAGSTER, postgres, _STORAGE)
     if not SECRETS.configured(settings):
         bao = OpenBao(home, ports)
-        plan.serve(SECRETS.name, bao)
+        plan.serve(SECRETS, bao)
     if not OBJECTS.configured(settings):
         weed = SeaweedFS(home, ports)
-        plan.serve(OBJECTS.name, weed)
+        plan.serve(OBJECTS, weed)
         shell |= {"S3_ENDPOINT": weed.url, "S3_BUCKET": weed.bucket}
         shell |= {"AWS_ACCESS_KEY_ID": weed.access_key, "AWS_SECRET_ACCESS_KEY": weed.secret_key}
     if not VECTORS.configured(settings):
         milvus = Milvus(home, ports)
-        plan.serve(VECTORS.name, milvus)
+        plan.serve(VECTORS, milvus)
         shell["MILVUS_ENDPOINT"] = milvus.url
+    if settings.dataset_key is None and settings.dataset_key_ref is None:
+        shell["DATASET_KEY"] = read_or_create(home / "dataset.key", _make_dataset_key).decode()
     plan.steps.append(Step(_SCHEMA, lambda: _migrate(owner_dsn), after=[DATABASE.name]))
     return postgres, bao
 
@@ -147,12 +160,12 @@ def _share_secrets(plan: Plan, bao: OpenBao | None) -> dict[str, str]:
         return dict(plan.shell)
     plan.shell.pop("VAULT_TOKEN", None)  # a stray one would be preferred to the AppRole login
     plan.shell["VAULT_ADDR"] = bao.url
-    values, secrets = _hide(plan.shell)
+    values, hidden = _hide(plan.shell)
 
     def store() -> str:
-        for path, content in secrets.items():
+        for path, content in hidden.items():
             bao.put_secret(path, content)
-        return ", ".join(secrets)
+        return ", ".join(hidden)
 
     plan.steps.append(Step(_STORED, store, after=[SECRETS.name]))
     plan.shell |= _login(bao, "runtime")
@@ -161,20 +174,28 @@ def _share_secrets(plan: Plan, bao: OpenBao | None) -> dict[str, str]:
 
 def _hide(plain: dict[str, str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """`plain` with references instead of credentials, and the secrets that they refer to."""
-    hidden, secrets = dict(plain), {}
+    hidden = dict(plain)
+    kept: dict[str, dict[str, str]] = {}
     if "POSTGRES_DSN" in plain:
         names = {"dsn": "POSTGRES_DSN", "backup_dsn": "POSTGRES_BACKUP_DSN", "sandbox_dsn": "POSTGRES_SANDBOX_DSN"}
-        secrets["atom/db"] = {part: hidden.pop(name) for part, name in names.items() if name in plain}
+        kept["atom/db"] = {part: hidden.pop(name) for part, name in names.items() if name in plain}
         hidden["DB_DSN_REF"] = "vault://secret/atom/db#dsn"
     if "AWS_ACCESS_KEY_ID" in plain and "AWS_SECRET_ACCESS_KEY" in plain:
         names = {"access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY"}
-        secrets["atom/s3"] = {part: hidden.pop(name) for part, name in names.items()}
+        kept["atom/s3"] = {part: hidden.pop(name) for part, name in names.items()}
         hidden["S3_CREDS_REF"] = "vault://secret/atom/s3"
-    return hidden, secrets
+    if "DATASET_KEY" in plain:
+        kept["atom/dataset"] = {"hmac_key": hidden.pop("DATASET_KEY")}
+        hidden["DATASET_KEY_REF"] = "vault://secret/atom/dataset#hmac_key"
+    return hidden, kept
 
 
 def _login(bao: OpenBao | None, role: str) -> dict[str, str]:
     return bao.approle(role).environment() if bao is not None else {}
+
+
+def _make_dataset_key() -> bytes:
+    return secrets.token_hex(32).encode()
 
 
 def _migrate(owner_dsn: str | None) -> str:

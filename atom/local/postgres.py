@@ -101,7 +101,7 @@ class Postgres:
     def version(self) -> str:
         """Of the running server."""
         with self._superuser() as connection:
-            return str(connection.info.parameter_status("server_version"))
+            return f"PostgreSQL {connection.info.parameter_status('server_version')}"
 
     def _initialise(self) -> None:
         # Into a neighbour first: a cluster that was half made when the power failed never gets the real name.

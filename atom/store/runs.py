@@ -178,13 +178,13 @@ def overdue_approvals(tx: Transaction, *, limit: int) -> list[Run]:
     )
 
 
-def finished_between(tx: Transaction, since: datetime, until: datetime, *, limit: int) -> list[Run]:
+def requested_between(tx: Transaction, since: datetime, until: datetime, *, limit: int) -> list[Run]:
     return tx.all(
         Run,
         f"""
         select {_COLUMNS} from {_FROM}
-        where r.tenant_id = %(tenant)s and r.finished_at >= %(since)s and r.finished_at < %(until)s
-        order by r.finished_at, r.id limit %(limit)s
+        where r.tenant_id = %(tenant)s and r.requested_at >= %(since)s and r.requested_at < %(until)s
+        order by r.requested_at, r.id limit %(limit)s
         """,
         since=since,
         until=until,

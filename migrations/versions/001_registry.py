@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import op
+from migrations import run_sql
 
 revision = "001"
 down_revision = None
 
 
 def upgrade() -> None:
-    raw = op.get_bind().connection.driver_connection  # SQLAlchemy would read % as a parameter
-    raw.execute(Path(__file__).with_suffix(".sql").read_text())
+    run_sql(Path(__file__).with_suffix(".sql"))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import selectors
 import signal
@@ -177,7 +178,7 @@ class Pool:
     def _interrupt(self, pid: int, patience: float) -> None:
         os.kill(pid, signal.SIGTERM)
         mine = self._workers[pid]
-        mine.kill_at = mine.kill_at or time.monotonic() + patience
+        mine.kill_at = min(mine.kill_at or math.inf, time.monotonic() + patience)
 
     def _kill_overdue(self) -> None:
         for pid, each in self._workers.items():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,6 @@ import httpx
 from dagster import DagsterInstance
 
 from atom.local.ports import Ports
-from atom.local.postgres import Postgres
 from atom.local.process import Server
 from orchestration.launchers.errors import PoolNotRunning, PoolSilent
 from orchestration.launchers.protocol import Verb, ask
@@ -60,7 +61,7 @@ compute_logs:
 """
 _STORAGE = """
 telemetry: {enabled: false}
-storage: {postgres: {postgres_url: {env: DAGSTER_PG_URL}}}
+storage: {postgres: {postgres_url: "POSTGRES_URL"}}
 run_monitoring: {enabled: true, start_timeout_seconds: 300, cancel_timeout_seconds: 5, poll_interval_seconds: 1}
 """
 _COORDINATORS = {
@@ -74,7 +75,7 @@ class Stack:
     """The running processes, and what a client needs."""
 
     home: Path
-    postgres: Postgres
+    env: dict[str, str]
     code: Server
     webserver: Server
     pool: Server
@@ -85,7 +86,7 @@ class Stack:
 
     def graphql(self, query: str, **variables: object) -> dict[str, Any]:
         answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=60)
-        answer.raise_for_status()
+        assert answer.status_code == 200, answer.text
         body = answer.json()
         assert "errors" not in body, body["errors"]
         return next(iter(body["data"].values()))
@@ -115,6 +116,10 @@ class Stack:
         lines = file.read_text().splitlines() if file.exists() else []
         return [(float(line.split()[0]), int(line.split()[1])) for line in lines]
 
+    def version_used(self, run_id: str) -> str:
+        """Of the code that the run's op ran."""
+        return (self.out / run_id).read_text().split()[2]
+
     def status(self, run_id: str) -> str:
         run = self.instance.get_run_by_id(run_id)
         assert run is not None
@@ -123,8 +128,29 @@ class Stack:
     def messages(self, run_id: str) -> list[str]:
         return [entry.message for entry in self.instance.all_logs(run_id)]
 
-    def pool_server(self, *options: str) -> Server:
-        return _pool(self.home, self.pool._env, *options)
+    @property
+    def socket(self) -> Path:
+        return self.home / "pool.sock"
+
+    def restart_pool(self, *options: str) -> None:
+        """With these options from now on."""
+        self.pool.stop()
+        self.pool = _pool(self.home, self.env, *options)
+        self.pool.start()
+
+    def wait(self, what: Callable[[], Any], seconds: float = 60) -> Any:
+        """The first true answer of `what`."""
+        end = time.monotonic() + seconds
+        while not (answer := what()):
+            assert time.monotonic() < end, f"not within {seconds} s"
+            time.sleep(0.02)
+        return answer
+
+    def wait_status(self, run_id: str, wanted: str) -> None:
+        try:
+            self.wait(lambda: self.status(run_id) == wanted)
+        except AssertionError:
+            raise AssertionError(f"{self.status(run_id)} instead of {wanted}: {self.messages(run_id)}") from None
 
 
 def _pool(home: Path, env: dict[str, str], *options: str) -> Server:
@@ -143,9 +169,15 @@ def _pool(home: Path, env: dict[str, str], *options: str) -> Server:
 
 @contextmanager
 def dagster_stack(
-    home: Path, *, warm: bool = True, coordinator: str = "DefaultRunCoordinator", workers: int = 2, daemon: bool = True
+    home: Path,
+    database: str,
+    *,
+    warm: bool = True,
+    coordinator: str = "DefaultRunCoordinator",
+    workers: int = 2,
+    daemon: bool = True,
 ) -> Iterator[Stack]:
-    """Everything up, and down again."""
+    """Everything up, and down again. `database` is the URL of an empty Postgres database."""
     with ExitStack() as stack:
 
         def up(server: Any) -> Any:
@@ -154,8 +186,7 @@ def dagster_stack(
             return server
 
         ports = Ports(home)
-        postgres = up(Postgres(home, ports, settings={"fsync": "off"} if "FAST_PG" in os.environ else None))
-        text = _STORAGE + _COORDINATORS[coordinator]
+        text = _STORAGE.replace("POSTGRES_URL", database) + _COORDINATORS[coordinator]
         text += _WARM.format(socket=home / "pool.sock", home=home) if warm else ""
         # Not `home` itself: Dagster's telemetry takes $DAGSTER_HOME/logs for its own and sweeps it.
         dagster_home = home / "dagster"
@@ -164,12 +195,12 @@ def dagster_stack(
         env = {
             **os.environ,
             "DAGSTER_HOME": str(dagster_home),
-            "DAGSTER_PG_URL": postgres.dsn("dagster", "dagster"),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(CODE)]),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(home / "code")]),
         }
-        os.environ.update({"DAGSTER_PG_URL": env["DAGSTER_PG_URL"]})
         instance = stack.enter_context(DagsterInstance.from_config(str(dagster_home)))
-        (home / "out").mkdir(exist_ok=True)
+        (home / "out").mkdir()
+        (home / "code").mkdir()
+        shutil.copy(CODE / f"{MODULE}.py", home / "code")
         code_port, web_port = ports.take("code"), ports.take("web")
         python = [sys.executable, "-m"]
         (home / "workspace.yaml").write_text(
@@ -178,9 +209,7 @@ def dagster_stack(
         serve = ["api", "grpc", "-h", "127.0.0.1", "-p", str(code_port), "-m", MODULE, "-d", str(ROOT)]
         view = ["-h", "127.0.0.1", "-p", str(web_port), "-w", str(home / "workspace.yaml")]
         code = Server(home, "code", [*python, "dagster", *serve], ready=_listens(code_port), env=env, cwd=ROOT)
-        web = Server(
-            home, "web", [*python, "dagster_webserver", *view], ready=_listens(web_port), env=env, cwd=ROOT
-        )
+        web = Server(home, "web", [*python, "dagster_webserver", *view], ready=_listens(web_port), env=env, cwd=ROOT)
         runs = Server(
             home,
             "daemon",
@@ -191,13 +220,15 @@ def dagster_stack(
         )
         pool = _pool(home, env, "--max-workers", str(workers))
         if warm:
-            up(pool)
+            pool.start()
         up(code)
         up(web)
         if daemon:
             up(runs)
         url = f"http://127.0.0.1:{web_port}"
-        yield Stack(home, postgres, code, web, pool, runs, url, instance, home / "out")
+        made = Stack(home, env, code, web, pool, runs, url, instance, home / "out")
+        stack.callback(lambda: made.pool.stop())
+        yield made
 
 
 def _listens(port: int) -> Any:

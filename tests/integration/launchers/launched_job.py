@@ -10,21 +10,27 @@ from pathlib import Path
 
 import dagster as dg
 
+VERSION = "old"
+
 
 class Work(dg.Config):
-    """`folder` receives one file a run, `<run id>`, with the wall-clock second at which the op began."""
+    """`folder` receives one file a run, `<run id>`: when (wall clock), in which process and by which code the op began."""
 
     folder: str
     seconds: float = 0.0
     end: str = "well"  # well | raise | kill | exit
+    deaf: bool = False  # to SIGTERM and SIGINT
 
 
 @dg.op
 def work(context: dg.OpExecutionContext, config: Work) -> None:
     """Begin, wait, end as told."""
     with (Path(config.folder) / context.run_id).open("a") as file:
-        file.write(f"{time.time()} {os.getpid()}\n")
+        file.write(f"{time.time()} {os.getpid()} {VERSION}\n")
     print("said to stdout", flush=True)
+    if config.deaf:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     deadline = time.monotonic() + config.seconds
     while time.monotonic() < deadline:
         time.sleep(0.02)

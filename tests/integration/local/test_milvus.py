@@ -35,4 +35,4 @@ def test_two_servers_never_share_a_data_folder(milvus: Milvus, servers_home: Pat
     second.server._pid_file = servers_home / "run" / "second.pid"  # else it would rightly end the first
     with pytest.raises(ComponentDidNotStart):
         second.start()
-    assert milvus.version().startswith("milvus_lite")
+    assert milvus.version().startswith("Milvus Lite 3")
