@@ -46,7 +46,7 @@ query Run($id: ID!) {
       eventConnection {
         events {
           __typename
-          ... on ExecutionStepFailureEvent { stepKey error { message } }
+          ... on ExecutionStepFailureEvent { stepKey error { message causes { message } } }
           ... on AssetCheckEvaluationEvent { evaluation { checkName success } }
         }
       }
@@ -136,6 +136,6 @@ def _metadata(entries: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _cause(event: Mapping[str, Any]) -> str:
-    return (
-        str((event["error"] or {}).get("message", "")).strip().splitlines()[-1:][0] if event["error"] else "no message"
-    )
+    """The first thing that went wrong: Dagster wraps it in errors of its own."""
+    error = event["error"] or {"message": "no message", "causes": []}
+    return str(([error, *error["causes"]])[-1]["message"]).strip()

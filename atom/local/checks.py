@@ -19,7 +19,6 @@ from pydantic import SecretStr
 
 from atom.local.probe import grpc_request, http_json, http_request, milvus_version
 from atom.settings import Settings
-from atom.store.connect import connect_objects
 from atom.store.vault import Vault
 
 _SECONDS = 5
@@ -57,6 +56,8 @@ def secret_store(settings: Settings) -> str:
 
 def objects(settings: Settings) -> str:
     """An S3 bucket with Object Lock that the credentials open."""
+    from atom.store.connect import connect_objects  # brings pymilvus and pandas along: a second of CPU
+
     store = connect_objects(settings, Vault.from_settings(settings))
     try:
         store.check()

@@ -42,11 +42,13 @@ class Step:
 
 @dataclass(slots=True)
 class Plan:
-    """`steps` in dependency order; `servers` and `clients` of them, which stop in the opposite order; `shell` is the
-    environment with which another shell uses the stack, secrets in plain."""
+    """`outside` is what others run, checked before anything starts; `steps` is what starts, in dependency order;
+    `servers` and `clients` are the processes among these; `shell` is the environment with which another shell uses the
+    stack, secrets in plain."""
 
     settings: Settings
     shell: dict[str, str]
+    outside: list[Step] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     servers: dict[str, Managed] = field(default_factory=dict)
     clients: dict[str, Managed] = field(default_factory=dict)
@@ -65,12 +67,14 @@ class Plan:
     def reach(self, component: Component, where: str) -> None:
         """Make sure that a configured component answers."""
         note = f"{component.setting} is set"
-        self.steps.append(Step(component.name, lambda: component.reach(self.settings), Origin.CONFIGURED, where, note))
+        self.outside.append(
+            Step(component.name, lambda: component.reach(self.settings), Origin.CONFIGURED, where, note)
+        )
 
     def go_without(self, component: Component) -> None:
         """Say what happens where a component that needs no process is not configured."""
         note = f"{component.setting} is not set: {component.fallback}"
-        self.steps.append(Step(component.name, lambda: "", component.otherwise, note=note))
+        self.outside.append(Step(component.name, lambda: "", component.otherwise, note=note))
 
     def _start(self, name: str, managed: Managed, after: Sequence[str], note: str) -> None:
         def run() -> str:

@@ -97,7 +97,7 @@ def dagster(home: Path, ports: DagsterPorts, env: Mapping[str, str]) -> tuple[Pr
         env=env,
         url=f"127.0.0.1:{ports.code}",
         check=lambda: checks.code_location(ports.code),
-        grace=3.0,
+        grace=2.0,
     )
     workers = Program(
         home,
@@ -115,7 +115,7 @@ def dagster(home: Path, ports: DagsterPorts, env: Mapping[str, str]) -> tuple[Pr
         env=env,
         url=url,
         check=lambda: checks.webserver(url),
-        grace=3.0,
+        grace=2.0,
     )
     daemon = Program(
         home,
@@ -124,6 +124,6 @@ def dagster(home: Path, ports: DagsterPorts, env: Mapping[str, str]) -> tuple[Pr
         env=env,
         url="",
         check=lambda: checks.daemon(url, since),
-        grace=4.0,
+        grace=3.0,
     )
     return code, workers, web, daemon

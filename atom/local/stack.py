@@ -83,6 +83,7 @@ class Stack:
                 self._emit(Event("leftovers", State.STOPPED, Origin.EMBEDDED, note=note))
             plan = make_plan(self.home, self._settings)
             self._servers, self._clients, self._shell = plan.servers, plan.clients, plan.shell
+            self._bring_up(plan.outside)
             self._bring_up(plan.steps)
             save_environment(self.home, self._shell)
         except BaseException:

@@ -50,6 +50,7 @@ def every_case() -> Iterator[Wanted]:
     for turn in count():
         for namespace, deployment in deployments:
             target: dict[str, Any] = {"namespace": namespace, "deployment": deployment.name}
+            changed: dict[str, Any]
             if deployment.demand:
                 changed = {"stepPercent": 10 + 30 * turn % 90, "maxReplicas": 4 + turn % 46} if turn else {}
                 yield SCALE, target | {"targetP95Ms": 250 + 10 * turn} | changed

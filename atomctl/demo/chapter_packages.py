@@ -39,11 +39,16 @@ def signed_is_admitted(scene: Scene) -> None:
     with scene.story.step("A key pair is made and trusted; packages are packed, signed and pushed") as step:
         key = make_key(scene, step)
         for name in (RESTART, SCALE):
-            package = freeze(scene, PLAYBOOKS / f"{name}.wpk.yaml")
-            step.asks(f"sign {package.name}", f"atomctl pack … && atomctl sign {package.name} --key {key.name}")
+            playbook = own_version(scene, PLAYBOOKS / f"{name}.wpk.yaml")
+            package = freeze(scene, playbook)
+            step.asks(
+                f"no request: {playbook.name} is packed and signed on alice's machine",
+                f"atomctl pack {playbook.name} && atomctl sign {package.name} --key {key.name}",
+            )
             sign(package, key)
             step.asks(
-                f"POST /workflows  file={package.name} bundle={bundle_of(package).name}", f"atomctl push {package.name}"
+                f"POST /workflows  file={package.name} bundle={bundle_of(package).name}",
+                f"atomctl push {package.name} --as alice",
             )
             admitted = push(scene.people.alice, package, bundle_of(package))
             scene.references[name] = f"{name}@{admitted['version']}"
@@ -54,7 +59,7 @@ def signed_is_admitted(scene: Scene) -> None:
 
 def tampered_is_refused(scene: Scene) -> None:
     with scene.story.step("One changed byte, and the signature does not hold any more") as step:
-        package = next(scene.folder.glob(f"{RESTART}-*.wpk.yaml"))
+        package = next(scene.folder.glob(f"{RESTART}-1*.wpk.yaml"))
         tampered = scene.folder / "tampered.wpk.yaml"
         files.write(tampered, package.read_bytes().replace(b"maximum: 5", b"maximum: 9"))
         step.asks(
@@ -65,7 +70,7 @@ def tampered_is_refused(scene: Scene) -> None:
 
 def unsafe_does_not_run(scene: Scene) -> None:
     with scene.story.step("A signed but unsafe package is found out by its dry run, and does not run") as step:
-        package = freeze(scene, PLAYBOOKS / "unsafe" / f"{_UNSAFE}.wpk.yaml")
+        package = freeze(scene, own_version(scene, PLAYBOOKS / "unsafe" / f"{_UNSAFE}.wpk.yaml"))
         sign(package, scene.folder / f"alice-{scene.stamp}.key")
         reference = f"{_UNSAFE}@{push(scene.people.alice, package, bundle_of(package))['version']}"
         step.asks(f"POST /workflows/{reference}/dry-run", f"atomctl dry-run {reference}")
@@ -95,9 +100,16 @@ def make_key(scene: Scene, step: Step) -> Path:
     return key
 
 
+def own_version(scene: Scene, playbook: Path) -> Path:
+    """A copy in the folder with a version that nobody has used."""
+    copy = scene.folder / playbook.name
+    files.write(copy, playbook.read_bytes().replace(b"version: 1.0.0", f"version: 1.0.0-{scene.stamp}".encode(), 1))
+    return copy
+
+
 def freeze(scene: Scene, playbook: Path) -> Path:
-    """The playbook as alice's own version, packed into the folder."""
-    data = pack(playbook).replace(b"version: 1.0.0", f"version: 1.0.0-{scene.stamp}".encode(), 1)
+    """Packed into the folder, as `atomctl pack` does it."""
+    data = pack(playbook)
     package = load_package(data)
     path = scene.folder / f"{package.name}-{package.version}.wpk.yaml"
     files.write(path, data)

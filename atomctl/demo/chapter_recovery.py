@@ -8,13 +8,16 @@ _SHOWN = ("workflows", "workflow_runs", "approvals", "audit_log", "insight_signa
 
 
 def begin(scene: Scene) -> None:
-    """Start it early: it takes its time while other steps are told."""
-    scene.backup = scene.dagster.launch("backup")
+    """Early, because it takes its time while other steps are told."""
+    with scene.story.step("A backup begins, while the story goes on") as step:
+        step.asks("Dagster: launchRun  job=backup  (assets db_backup, db_restore)")
+        scene.backup = scene.dagster.launch("backup")
+        step.holds("Dagster took the job", bool(scene.backup))
 
 
 def tell(scene: Scene) -> None:
-    with scene.story.step("The database is backed up, and the backup restored into a sandbox") as step:
-        step.asks("Dagster: launchRun  job=backup  (assets db_backup, db_restore)")
+    with scene.story.step("The backup was restored into a sandbox, and every row is there") as step:
+        step.asks(f"Dagster: runOrError  {scene.backup}")
         with scene.story.out.busy("backup and restore"):
             done = scene.dagster.wait(scene.backup, seconds=120)
         made, restored = done.assets["db_backup"], done.assets["db_restore"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from atomctl.demo.scene import RESTART, SCALE, Scene, until_finished
@@ -21,7 +22,8 @@ def second_person_approves(scene: Scene) -> None:
     with scene.story.step("A run is asked for, approved by somebody else, carried out and verified") as step:
         reference = scene.references[RESTART]
         step.asks(
-            f"POST /workflows/{reference}/runs  {_RESTART}", f"atomctl run {reference} {_options(_RESTART)} --as bob"
+            f"POST /workflows/{reference}/runs  {json.dumps(_RESTART)}",
+            f"atomctl run {reference} {_options(_RESTART)} --as bob",
         )
         run = scene.people.bob.post(f"/workflows/{reference}/runs", {"parameters": _RESTART})
         step.answer(f"201 run {run['id']} · {run['status']} · requested by {run['requested_by']}")
@@ -47,7 +49,8 @@ def what_does_not_help_is_taken_back(scene: Scene) -> None:
     with scene.story.step("A change that does not help is rolled back") as step:
         reference = scene.references[SCALE]
         step.asks(
-            f"POST /workflows/{reference}/runs  {_SCALE}", f"atomctl run {reference} {_options(_SCALE)} --wait --as bob"
+            f"POST /workflows/{reference}/runs  {json.dumps(_SCALE)}",
+            f"atomctl run {reference} {_options(_SCALE)} --wait --as bob",
         )
         run = scene.people.bob.post(f"/workflows/{reference}/runs", {"parameters": _SCALE})
         step.answer(f"201 run {run['id']} · {run['status']} (safe, hence automatic)")
@@ -60,7 +63,9 @@ def _carried_out(scene: Scene, step: Step, run_id: str) -> dict[str, Any]:
         run = until_finished(scene.people.bob, run_id)
     for one in run["steps"]:
         step.answer(step_line(one))
-    step.answer(f"{run['status']} · {run['outcome']} · cluster {run['cluster']} · Dagster run {run['dagster_run_id']}")
+    step.answer(
+        f"{run['status']}, {run['outcome']} · on {run['cluster'].partition(':')[0]} · Dagster run {run['dagster_run_id']}"
+    )
     return run
 
 

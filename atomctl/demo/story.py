@@ -15,7 +15,7 @@ from atomctl.output import Output, plain
 
 
 class StoryEnded(Exception):
-    """A step failed on which all that follows rests."""
+    """A step could not be told to its end, nor what rests on it."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Story:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """One step; an AtomError inside it ends the story."""
+        """One step; an AtomError inside it breaks it off."""
         step = Step(title, self.out)
         self.steps.append(step)
         self.say(Text(f"\n{len(self.steps):>2} {title}", style="bold"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.text import Text
@@ -27,6 +27,15 @@ from atomctl.demo.people import people
 from atomctl.demo.scene import Scene
 from atomctl.demo.story import Story, StoryEnded
 from atomctl.output import Output
+
+_FOUNDATION = (chapter_packages.tell, chapter_runs.tell)  # what comes after them rests on them
+_REST = (
+    chapter_recovery.begin,
+    chapter_evidence.tell,
+    chapter_recovery.tell,
+    chapter_history.tell,
+    chapter_learning.tell,
+)
 
 
 def demo(out: Output, home: Path, settings: Settings, *, runs: int, keep: bool) -> bool:
@@ -50,20 +59,19 @@ def demo(out: Output, home: Path, settings: Settings, *, runs: int, keep: bool) 
 
 def _tell(story: Story, home: Path, runs: int) -> None:
     saved = saved_environment(home)
-    stamp = time.strftime("%y%m%dT%H%M%S")
+    stamp = f"t{int(time.time()):x}"
     folder = private_folder(home / "demo" / stamp)
     with people(home, saved["ATOM_URL"]) as them, Dagster(saved["DAGSTER_URL"]) as dagster:
         scene = Scene(story, them, dagster, home, folder, stamp, runs)
         try:
-            chapter_packages.tell(scene)
-            chapter_runs.tell(scene)
-            chapter_recovery.begin(scene)
-            chapter_evidence.tell(scene)
-            chapter_recovery.tell(scene)
-            chapter_history.tell(scene)
-            chapter_learning.tell(scene)
+            for tell in _FOUNDATION:
+                tell(scene)
         except StoryEnded:
             story.say("The rest of the story rests on this step, so it ends here.")
+        else:
+            for tell in _REST:
+                with suppress(StoryEnded):
+                    tell(scene)
         _where_to_look(story, saved, folder)
 
 

@@ -18,6 +18,7 @@ class Work(dg.Config):
 
     folder: str
     seconds: float = 0.0
+    until: str = ""  # a file whose appearance ends the wait early
     end: str = "well"  # well | raise | kill | exit
     deaf: bool = False  # to SIGTERM and SIGINT
 
@@ -32,7 +33,7 @@ def work(context: dg.OpExecutionContext, config: Work) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     deadline = time.monotonic() + config.seconds
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not (config.until and Path(config.until).exists()):
         time.sleep(0.02)
     if config.end == "raise":
         raise dg.Failure("as told", allow_retries=False)

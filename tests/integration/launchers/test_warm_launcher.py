@@ -34,6 +34,12 @@ def stack(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """A file that is not there; runs that wait for it end when a test makes it."""
+    return tmp_path / "go"
+
+
 def begun(stack: Stack, run_id: str) -> int:
     """Pid of the run's worker, once its op has begun."""
     return int(stack.wait(lambda: stack.began(run_id))[0][1])
@@ -71,11 +77,12 @@ def test_a_failure_in_the_step_is_the_runs_failure(stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("end", "said"), [("kill", "terminated by signal 9 (SIGKILL)"), ("exit", "unexpectedly exited with code 3")]
 )
-def test_a_worker_that_dies_fails_its_run_and_no_other(stack: Stack, end: str, said: str) -> None:
-    other = stack.push(seconds=1.5)
+def test_a_worker_that_dies_fails_its_run_and_no_other(stack: Stack, go: Path, end: str, said: str) -> None:
+    other = stack.push(seconds=240, until=str(go))
     begun(stack, other)
     victim = stack.push(end=end)
     stack.wait_status(victim, "FAILURE")
+    go.touch()
     stack.wait_status(other, "SUCCESS")
     # The pool's report and the run monitoring's may race; whichever came first, the pool's own names the cause.
     stack.wait(lambda: said in "\n".join(stack.messages(victim)))
@@ -83,7 +90,7 @@ def test_a_worker_that_dies_fails_its_run_and_no_other(stack: Stack, end: str, s
 
 
 def test_a_cancel_interrupts_the_worker_and_ends_as_canceled(stack: Stack) -> None:
-    run_id = stack.push(seconds=60)
+    run_id = stack.push(seconds=240)
     pid = begun(stack, run_id)
     assert stack.graphql(TERMINATE, id=run_id)["__typename"] == "TerminateRunSuccess"
     stack.wait_status(run_id, "CANCELED")
@@ -91,20 +98,21 @@ def test_a_cancel_interrupts_the_worker_and_ends_as_canceled(stack: Stack) -> No
 
 
 def test_a_worker_deaf_to_the_cancel_is_killed_when_dagster_gives_up_on_it(stack: Stack) -> None:
-    run_id = stack.push(seconds=60, deaf=True)
+    run_id = stack.push(seconds=240, deaf=True)
     pid = begun(stack, run_id)
     stack.graphql(TERMINATE, id=run_id)
     stack.wait(lambda: gone(pid))  # cancel_timeout_seconds is 5 here
     stack.wait(lambda: stack.status(run_id) in ("CANCELED", "FAILURE"))
 
 
-def test_a_cancel_of_a_run_that_still_waits_takes_it_out_of_the_queue(stack: Stack) -> None:
-    busy = [stack.push(seconds=3), stack.push(seconds=3)]
+def test_a_cancel_of_a_run_that_still_waits_takes_it_out_of_the_queue(stack: Stack, go: Path) -> None:
+    busy = [stack.push(seconds=240, until=str(go)), stack.push(seconds=240, until=str(go))]
     waiting = stack.push()
     assert ask(stack.socket, Verb.STATE, UUID(waiting), 5) is Answer.WAITING
-    assert "Waiting for a free run worker." in stack.messages(waiting)
+    assert "[WarmRunLauncher] Waiting for a free run worker." in stack.messages(waiting)
     assert stack.graphql(TERMINATE, id=waiting)["__typename"] == "TerminateRunSuccess"
     assert stack.status(waiting) == "CANCELED"
+    go.touch()
     for run_id in busy:
         stack.wait_status(run_id, "SUCCESS")
     assert stack.began(waiting) == []
@@ -147,7 +155,7 @@ def test_a_second_pool_on_the_same_socket_refuses_to_start(stack: Stack) -> None
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert second.returncode != 0
@@ -169,7 +177,7 @@ def test_code_that_starts_threads_at_import_is_refused(stack: Stack, tmp_path: P
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert pool.returncode != 0
@@ -177,16 +185,17 @@ def test_code_that_starts_threads_at_import_is_refused(stack: Stack, tmp_path: P
     assert "eager" in pool.stderr
 
 
-def test_on_hangup_new_code_is_loaded_while_running_and_waiting_runs_go_on(stack: Stack) -> None:
+def test_on_hangup_new_code_is_loaded_while_running_and_waiting_runs_go_on(stack: Stack, go: Path) -> None:
     before = stack.pool.pid
     assert before is not None
-    running = [stack.push(seconds=4), stack.push(seconds=4)]
+    running = [stack.push(seconds=240, until=str(go)), stack.push(seconds=240, until=str(go))]
     workers = [begun(stack, run_id) for run_id in running]
     waiting = stack.push()
     code = stack.home / "code" / f"{MODULE}.py"
     code.write_text(code.read_text().replace('VERSION = "old"', 'VERSION = "new"'))
     os.kill(before, signal.SIGHUP)
     pushed_meanwhile = stack.push()
+    go.touch()
     for run_id in (*running, waiting, pushed_meanwhile):
         stack.wait_status(run_id, "SUCCESS")
     assert stack.pool.pid == before
@@ -201,7 +210,7 @@ def test_on_hangup_new_code_is_loaded_while_running_and_waiting_runs_go_on(stack
 
 
 def test_a_killed_pool_takes_its_workers_along_and_the_next_one_takes_up_the_queue(stack: Stack) -> None:
-    running = [stack.push(seconds=60), stack.push(seconds=60)]
+    running = [stack.push(seconds=240), stack.push(seconds=240)]
     workers = [begun(stack, run_id) for run_id in running]
     waiting = [stack.push(), stack.push()]
     stack.pool.kill()
@@ -226,23 +235,30 @@ def test_a_restarted_daemon_loses_no_run(stack: Stack) -> None:
         assert len(stack.began(run_id)) == 1
 
 
-def test_one_worker_serves_in_order_and_a_full_queue_refuses(stack: Stack) -> None:
+@pytest.fixture
+def small(stack: Stack) -> Iterator[Stack]:
+    """One worker, three places to wait."""
     stack.restart_pool("--max-workers", "1", "--max-waiting", "3")
-    first = stack.push(seconds=4)
-    begun(stack, first)
-    queued = [stack.push() for _ in range(3)]
-    refused = stack.try_push()
-    assert refused["__typename"] == "PythonError"
-    assert "PoolBusy" in refused["message"]
-    for run_id in (first, *queued):
-        stack.wait_status(run_id, "SUCCESS")
-    times = [stack.began(run_id)[0][0] for run_id in (first, *queued)]
-    assert times == sorted(times)
+    yield stack
     stack.restart_pool()
 
 
+def test_one_worker_serves_in_order_and_a_full_queue_refuses(small: Stack, go: Path) -> None:
+    first = small.push(seconds=240, until=str(go))
+    begun(small, first)
+    queued = [small.push() for _ in range(3)]
+    refused = small.try_push()
+    assert refused["__typename"] == "PythonError"
+    assert "PoolBusy" in refused["message"]
+    go.touch()
+    for run_id in (first, *queued):
+        small.wait_status(run_id, "SUCCESS")
+    times = [small.began(run_id)[0][0] for run_id in (first, *queued)]
+    assert times == sorted(times)
+
+
 def test_a_stopped_pool_interrupts_its_workers_and_leaves_the_queue_to_the_next(stack: Stack) -> None:
-    running = [stack.push(seconds=60), stack.push(seconds=60)]
+    running = [stack.push(seconds=240), stack.push(seconds=240)]
     workers = [begun(stack, run_id) for run_id in running]
     waiting = stack.push()
     stack.pool.stop()
