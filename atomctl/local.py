@@ -31,7 +31,7 @@ def install(app: typer.Typer) -> None:
 def demo(
     cli: Local,
     home: _Home = None,
-    runs: Annotated[int, typer.Option("--runs", min=20, max=1000, help="How many runs of varied outcome.")] = 40,
+    runs: Annotated[int, typer.Option("--runs", min=30, max=1000, help="How many runs of varied outcome.")] = 40,
     keep: Annotated[bool, typer.Option("--keep", help="Leave a stack that it started running until Ctrl-C.")] = False,
 ) -> None:
     """Watch the whole story on this machine: signed, approved, run, rolled back, proved, restored, learnt from.

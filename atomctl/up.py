@@ -32,6 +32,8 @@ def up(home: Path, settings: Settings, *, ready_file: Path | None = None, consol
     after having stopped everything.
     """
     console = console or Console()
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)  # of one that was killed
     stack = Stack(home, settings)
     began = time.monotonic()
     with _signals(_raise):

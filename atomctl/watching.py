@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.text import Text
 
-from atom.store.runs import FINISHED
 from atomctl.client import Registry
 from atomctl.output import Output, plain
 
@@ -24,6 +23,8 @@ _MARKS = {
 
 
 def is_finished(run: Mapping[str, Any]) -> bool:
+    from atom.store.runs import FINISHED  # brings a database driver along, which `atomctl --help` can do without
+
     return run["status"] in FINISHED
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Self
 
 import psutil
@@ -53,14 +50,7 @@ def use_of(process: psutil.Process) -> Use:
 
 def look(stack: Running) -> dict[str, Use]:
     """What every component uses now, with the processes that it started itself (database backends, run workers)."""
-    names = {json.loads(file.read_text())["pid"]: file.stem for file in (stack.home / "run").glob("*.pid")}
-    uses: dict[str, Use] = defaultdict(Use)
-    uses["atomctl up"] += use_of(stack.process)
-    for child in stack.process.children():
-        with suppress(psutil.NoSuchProcess):
-            for each in (child, *child.children(recursive=True)):
-                uses[names.get(child.pid, child.name())] += use_of(each)
-    return dict(uses)
+    return {name: sum(map(use_of, group), Use()) for name, group in stack.groups().items()}
 
 
 class Sampler:

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import dagster as dg
 
@@ -78,7 +77,7 @@ def measure(stack: Running, bare: Use, *, quick: bool) -> list[Figure]:
         ("the engine, nothing recorded", _engine_only(single)),
     ):
         figures.append(Figure(f"runs a minute, {many} at once", rate, "/min", many, peer, value))
-    return figures + _memory(idle, peak, bare)
+    return [*figures, *_memory(idle, peak, bare)]
 
 
 def _one_after_the_other(who: People, count: int) -> list[Ended]:
@@ -184,11 +183,12 @@ def _empty_dagster_run(count: int) -> float:
     def empty() -> None:
         nothing()
 
+    quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
     with tempfile.TemporaryDirectory() as folder, dg.DagsterInstance.local_temp(folder) as instance:
-        empty.execute_in_process(instance=instance)
+        empty.execute_in_process(instance=instance, run_config=quiet)
         began = time.perf_counter()
         for _ in range(count):
-            empty.execute_in_process(instance=instance)
+            empty.execute_in_process(instance=instance, run_config=quiet)
         return 60 * count / (time.perf_counter() - began)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +28,27 @@ class StackFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Running:
-    """A stack that is ready. `seconds` since its command was entered, `cpu` seconds of all its processes until then."""
+    """A stack that is ready. `seconds` since its command was entered; `components`: how long each took from its own
+    start, in the order in which they became ready; `cpu` seconds by process group until then."""
 
     home: Path
     process: psutil.Process
     seconds: float
-    cpu: float
-    components: dict[str, float]  # how long each took from its own start, in the order in which they became ready
+    components: dict[str, float]
+    cpu: dict[str, float]
 
     @property
     def url(self) -> str:
         return saved_environment(self.home)["ATOM_URL"]
+
+    def groups(self) -> dict[str, list[psutil.Process]]:
+        """Every live process by the component that it belongs to: a server with all that it started itself."""
+        names = {json.loads(file.read_text())["pid"]: file.stem for file in (self.home / "run").glob("*.pid")}
+        groups = {"atomctl up": [self.process]}
+        for child in self.process.children():
+            with suppress(psutil.NoSuchProcess):
+                groups[names.get(child.pid, child.name())] = [child, *child.children(recursive=True)]
+        return groups
 
     def settings(self) -> Settings:
         """As another shell has them after `eval "$(atomctl env)"`."""
@@ -62,13 +73,17 @@ def up(home: Path) -> Iterator[Running]:
         process = psutil.Process(child.pid)
         found = _READY.finditer(output.read_text())
         components = {match["name"]: float(match["seconds"]) for match in found}
-        yield Running(home, process, seconds, _cpu_seconds(process), components)
+        stack = Running(home, process, seconds, components, {})
+        stack.cpu.update({name: sum(map(_cpu_seconds, group)) for name, group in stack.groups().items()})
+        yield stack
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(_STOP)
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    """User and system seconds of a process, its live descendants, and those of them that have ended."""
-    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
-    return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+    """User and system seconds of a process and of its children that have ended."""
+    with suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return times.user + times.system + times.children_user + times.children_system
+    return 0.0

@@ -42,14 +42,18 @@ def measure(folder: Path, *, quick: bool) -> list[Figure]:
         slowest = max(floor, key=floor.__getitem__)
         whole = median(start.seconds for start in starts)
         figures.append(Figure(f"{name}, to ready", whole, "s", times, f"{slowest} alone", floor[slowest]))
-        cpu = median(start.cpu for start in starts) / (psutil.cpu_count() or 1)
-        figures.append(Figure(f"{name}, to ready", whole, "s", times, "its CPU seconds / cores", cpu))
+        cpu = median(sum(start.cpu.values()) for start in starts)
+        share = cpu / (psutil.cpu_count() or 1)
+        figures.append(Figure(f"{name}, to ready", whole, "s", times, "its CPU seconds / cores", share))
         for part in starts[0].components:
             took = median(start.components[part] for start in starts)
             if took >= 0.1:
                 bare = _bare(part, floor)
                 beside = (f"{bare} alone", floor[bare]) if bare else (f"{name}, to ready", whole)
                 figures.append(Figure(f"  {part}", took, "s", times, *beside))
+        for group in starts[0].cpu:
+            used = median(start.cpu[group] for start in starts)
+            figures.append(Figure(f"  {group}, CPU", used, "s", times, f"{name}, all CPU seconds", cpu))
     return figures
 
 

@@ -14,6 +14,7 @@ from registry_api.body import LimitBody
 from registry_api.routes import keys, learning, runs, system, workflows
 from registry_api.services import Services
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _DESCRIPTION = """Signed runbooks go in; governed runs, evidence and training data come out.
 
 Errors are `application/problem+json` with `code`, `expected`, `found` and `remedy`."""
@@ -41,7 +42,8 @@ async def _timed(request: Request, call_next: Callable[[Request], Awaitable[Resp
     started = time.perf_counter()
     response = await call_next(request)
     route = request.scope.get("route")
-    metrics.SECONDS.labels(request.method, getattr(route, "path", "unknown"), response.status_code).observe(
+    method = request.method if request.method in _METHODS else "other"  # anybody can make up more
+    metrics.SECONDS.labels(method, getattr(route, "path", "unknown"), response.status_code).observe(
         time.perf_counter() - started
     )
     return response

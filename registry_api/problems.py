@@ -85,6 +85,9 @@ def _http_error(_: Request, error: Exception) -> Response:
         "title": title,
         "code": title.lower().replace(" ", "-"),
         "detail": str(error.detail),
+        "expected": "a method, path and body as in /docs",
+        "found": str(error.detail),
+        "remedy": "correct the request; nothing was done",
     }
     return JSONResponse(body, error.status_code, error.headers, media_type="application/problem+json")
 
@@ -97,5 +100,8 @@ def _bug(request: Request, error: Exception) -> Response:
         "title": "Atom has a bug",
         "code": "bug",
         "detail": "The request failed in a way that nobody foresaw; the registry's log has the details.",
+        "expected": "an answer, or an error that says what to do",
+        "found": "an error that nobody foresaw",
+        "remedy": "look whether the request took effect, and report the bug with the registry's log",
     }
     return JSONResponse(body, 500, media_type="application/problem+json")

@@ -35,11 +35,17 @@ def verify_file(data: bytes, *, public_key: str | None = None) -> Proof:
     2. Records that follow each other in the log are linked; the sequence only grows.
     3. The package's bytes hash to the digest that the records name, and the signature over them verifies.
     4. Parameters and verdict hash to the digests that requester and approvers saw.
-    5. The final record tells the state that the file tells.
+    5. The final record tells the state that the file tells; all records are of this run, package and signer.
 
     Raises EvidenceMalformed or EvidenceBroken naming the first contradiction, or an error of atom.trust.
     """
-    evidence = _parse(data)
+    try:
+        return _prove(_parse(data), public_key)
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # nothing is where it should be
+        raise EvidenceMalformed(f"{type(error).__name__}: {error}") from error
+
+
+def _prove(evidence: dict[str, Any], public_key: str | None) -> Proof:
     records = [_checked(record) for record in evidence["records"]]
     if not records:
         raise EvidenceBroken("records", "at least the request of the run", "none: the sealer has not come by yet")
@@ -47,14 +53,16 @@ def verify_file(data: bytes, *, public_key: str | None = None) -> Proof:
     signer = _package(evidence, records, public_key)
     _bindings(evidence, records)
     _ending(evidence, records)
-    name = f"{evidence['package']['name']} {evidence['package']['version']}"
+    name, verdict = f"{evidence['package']['name']} {evidence['package']['version']}", evidence["verdict"]
     proved = [
         f"{len(records)} audit records are intact, from seq {records[0]['seq']} to {records[-1]['seq']}",
         f"the package is exactly {name}, {evidence['package']['digest']}, signed by {signer}",
-        "the parameters and the verdict are the ones that requester and approvers saw",
+        f"the parameters{'' if verdict is None else ' and the verdict'} are the ones that requester and approvers saw",
         f"the run ended as {evidence['run']['status']} ({evidence['run']['outcome']})",
     ]
     missing = ["that no other record of this run exists: compare with the object store or a saved log head"]
+    if verdict is None:
+        missing.append("what the verdict said: it is not in the file")
     if public_key is None:
         missing.append("whose key signed the package: give the signer's public key with --key")
     return Proof(tuple(proved), tuple(missing))
@@ -111,17 +119,22 @@ def _package(evidence: dict[str, Any], records: list[dict[str, Any]], public_key
 
 
 def _bindings(evidence: dict[str, Any], records: list[dict[str, Any]]) -> None:
-    digests = {
-        "packageDigest": evidence["package"]["digest"],
+    package, signature = evidence["package"], evidence["signature"]
+    told = {
+        "runId": evidence["run"]["id"],
+        "package": f"{package['name']}@{package['version']}",
+        "packageDigest": package["digest"],
+        "signer": signature["signer"],
+        "keyId": signature["key_id"],
         "parametersDigest": parameters_digest(evidence["parameters"]),
     }
     if evidence["verdict"] is not None:
-        digests["verdictDigest"] = sha256(rfc8785.dumps(evidence["verdict"]))
+        told["verdictDigest"] = sha256(rfc8785.dumps(evidence["verdict"]))
     for record in records:
-        for name, here in digests.items():
-            there = record.get(name) or record.get("policy", {}).get(name) or record.get("run", {}).get(name)
-            if there is not None and there != here:
-                raise EvidenceBroken(f"record {record['seq']}, {name}", there, here)
+        for part in (record, *(record.get(name, {}) for name in ("policy", "run", "signature"))):
+            for name in told.keys() & part.keys():
+                if part[name] != told[name]:
+                    raise EvidenceBroken(f"record {record['seq']}, {name}", str(part[name]), str(told[name]))
 
 
 def _ending(evidence: dict[str, Any], records: list[dict[str, Any]]) -> None:

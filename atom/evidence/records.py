@@ -66,12 +66,12 @@ def _document(tenant: uuid.UUID, seq: int, previous: str, event: Event) -> dict[
 
 
 def _canonical(value: Any) -> Any:
-    """RFC 8785 has only doubles: a whole number that a double cannot hold becomes its decimal text."""
+    """RFC 8785 has only doubles: a number too large to be read back as it was written becomes its decimal text."""
     if isinstance(value, dict):
         return {key: _canonical(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_canonical(item) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53 - 1:
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) > 2**53 - 1:
         return str(value)
     return value
 

@@ -22,6 +22,7 @@ from atom.runtime.errors import Cancelled
 from atom.runtime.outcome import Outcome
 from atom.store import approvals, audit, runs, workflows
 from atom.store.database import Database, Transaction
+from atom.store.errors import ObjectDiffers
 from atom.store.runs import Run
 from atom.store.workflows import Workflow
 from atom.trust.errors import TrustError
@@ -77,12 +78,12 @@ class Execution:
             run = _runnable(runs.by_id(tx, attempt.run_id), attempt)
             workflow = workflows.by_id(tx, run.workflow_id)
             assert workflow is not None  # foreign key
-        data = self._packages.read(workflow)
         try:
+            data = self._packages.read(workflow)
             package = self._packages.load(workflow)
             with self._database.transaction(attempt.tenant) as tx:
                 _check(tx, run, workflow, package, data)
-        except (TrustError, VersionRevoked, ApprovalVoid) as error:
+        except (TrustError, VersionRevoked, ApprovalVoid, ObjectDiffers) as error:
             raise self._refuse(attempt, error) from error
         with self._database.transaction(attempt.tenant) as tx:
             _runnable(runs.locked(tx, attempt.run_id), attempt)

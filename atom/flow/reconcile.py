@@ -32,10 +32,12 @@ class Reconciler:
 
     def _settle(self, tx: Transaction, seen: Run) -> list[Run]:
         run = runs.locked(tx, seen.id)
-        if run is None or run.status != "running" or (run.worker, run.attempt) != (seen.worker, seen.attempt):
-            return []
+        if run is None or run.status != "running" or run.lease_expires_at != seen.lease_expires_at:
+            return []  # it ended, or its worker came back, while we waited for the row
         started = [step for step in steps.of_run(tx, run.id) if step.effect != "read" and step.status != "skipped"]
-        if not started and run.attempt < _ATTEMPTS and run.cancel_requested_at is None:
+        if not started and run.cancel_requested_at is not None:
+            finish(tx, run, "cancelled", outcome="cancelled", by=run.cancel_requested_by or "atom")
+        elif not started and run.attempt < _ATTEMPTS:
             audit.record(
                 tx, "run.interrupted", {"attempt": run.attempt, "worker": run.worker, "next": "queued"}, run_id=run.id
             )

@@ -87,9 +87,7 @@ def _not_running(name: str, setting: str, fallback: str) -> Diagnosis:
     )
 
 
-def _programs(
-    home: Path, embedded: Settings | None, *, own_dagster: bool
-) -> list[tuple[str, str, Callable[[], str]]]:
+def _programs(home: Path, embedded: Settings | None, *, own_dagster: bool) -> list[tuple[str, str, Callable[[], str]]]:
     """Name, address and check of Atom's own processes."""
     url = embedded.url if embedded and embedded.url else ""
     found: list[tuple[str, str, Callable[[], str]]] = [("registry", url, lambda: checks.registry(url))]

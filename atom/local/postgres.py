@@ -62,9 +62,7 @@ class Postgres:
         self._bin = find_binaries(bin_dir)
         self.port = ports.take(self.name)
         self.url = f"postgresql://127.0.0.1:{self.port}/atom"
-        self._passwords: dict[str, str] = json.loads(
-            read_or_create(self._folder / "passwords.json", _make_passwords)
-        )
+        self._passwords: dict[str, str] = json.loads(read_or_create(self._folder / "passwords.json", _make_passwords))
         wanted = {**_SETTINGS, **(settings or {})}
         options = [part for key, value in wanted.items() for part in ("-c", f"{key}={value}")]
         self.server = Server(

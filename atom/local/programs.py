@@ -47,7 +47,7 @@ class Program:
         self.url = url
         self._check = check
         self._version = ""
-        self.server = Server(home, name, argv, ready=self._not_ready, env=env, cwd=ROOT, deadline=90.0, grace=grace)
+        self.server = Server(home, name, argv, ready=self._not_ready, env=env, cwd=ROOT, deadline=120.0, grace=grace)
 
     def start(self) -> None:
         """Raises ComponentDidNotStart."""

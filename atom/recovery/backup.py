@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast
@@ -17,10 +18,12 @@ from psycopg import sql
 from atom.recovery.errors import DumpFailed
 from atom.store.backups import BackupRow
 from atom.store.database import new_id
+from atom.store.errors import DatabaseUnavailable
 from atom.store.objects import Objects
 
 Tool = Callable[[str], list[str]]  # name of a PostgreSQL program -> argv that starts it
 _SECONDS = 3600
+_CONNECT_SECONDS = 10
 _LEVEL = 3  # zstd: 10 s for 1 GB, a third of gzip's time
 
 
@@ -32,7 +35,7 @@ def make_backup(dsn: str, objects: Objects, tool: Tool, *, progress: Callable[[s
     ObjectStoreUnavailable, DatabaseUnavailable.
     """
     backup_id = new_id()
-    with tempfile.TemporaryDirectory(prefix="atom-backup-") as folder, psycopg.connect(dsn) as connection:
+    with tempfile.TemporaryDirectory(prefix="atom-backup-") as folder, connect(dsn) as connection:
         connection.execute("set transaction isolation level repeatable read read only")
         row = connection.execute("select pg_export_snapshot()").fetchone()
         assert row is not None  # a function call gives one row
@@ -54,6 +57,16 @@ def make_backup(dsn: str, objects: Objects, tool: Tool, *, progress: Callable[[s
         restore_ok=None,
         restore_note=None,
     )
+
+
+@contextmanager
+def connect(dsn: str, *, autocommit: bool = False) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of its own; the pool's roles may not do what is done here. Raises DatabaseUnavailable."""
+    try:
+        with psycopg.connect(dsn, autocommit=autocommit, connect_timeout=_CONNECT_SECONDS) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(error) from error
 
 
 def count_rows(connection: psycopg.Connection[Any]) -> dict[str, int]:

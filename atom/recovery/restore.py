@@ -15,7 +15,7 @@ import psycopg
 import zstandard
 from psycopg import sql
 
-from atom.recovery.backup import Tool, count_rows, last_line, run_tool
+from atom.recovery.backup import Tool, connect, count_rows, last_line, run_tool
 from atom.recovery.errors import BackupDamaged, DumpFailed
 from atom.store.backups import BackupRow
 from atom.store.objects import Objects
@@ -40,7 +40,8 @@ def try_restore(
 ) -> Restored:
     """Restores `backup` into a fresh database on the server of `sandbox_dsn` (a role that may create databases).
 
-    The sandbox is dropped in the end, whatever happens. Raises BackupDamaged, DumpFailed, ObjectStoreUnavailable.
+    The sandbox is dropped in the end, whatever happens. Raises BackupDamaged, ObjectMissing, DumpFailed,
+    ObjectStoreUnavailable, DatabaseUnavailable.
     """
     with tempfile.TemporaryDirectory(prefix="atom-restore-") as folder:
         dump = Path(folder) / "atom.dump"
@@ -48,7 +49,7 @@ def try_restore(
         progress(f"restoring {backup.size} bytes into a sandbox database")
         with _sandbox(sandbox_dsn, f"atom_restore_{backup.id.hex}") as dsn:
             _restore(tool("pg_restore"), dsn, dump)
-            with psycopg.connect(dsn, autocommit=True) as connection:
+            with connect(dsn, autocommit=True) as connection:
                 _lift_row_security(connection)
                 restored = count_rows(connection)
     names = sorted(backup.tables.keys() | restored.keys())
@@ -83,7 +84,7 @@ def _restore(pg_restore: list[str], dsn: str, dump: Path) -> None:
 
 @contextmanager
 def _sandbox(dsn: str, name: str) -> Iterator[str]:
-    with psycopg.connect(dsn, autocommit=True) as server:
+    with connect(dsn, autocommit=True) as server:
         server.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
         server.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
         try:

@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 from uuid_utils import compat
 
-from atom.store.errors import DatabaseUnavailable
+from atom.store.errors import DatabaseUnavailable, ValueUnstorable
 
 Row = TypeVar("Row")
 _CONNECT_SECONDS = 10
@@ -64,7 +64,8 @@ class Transaction:
 class Database:
     """Asks for its DSN, and opens connections, when the first question is asked: making one does no I/O.
 
-    Raises DatabaseUnavailable where psycopg would raise an error of I/O, and whatever `dsn` raises.
+    Raises DatabaseUnavailable where psycopg would raise an error of I/O, ValueUnstorable where a parameter is one that
+    no column takes, and whatever `dsn` raises.
     """
 
     def __init__(self, dsn: Callable[[], str], *, connections: int = 8) -> None:
@@ -109,6 +110,8 @@ class Database:
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise DatabaseUnavailable(error) from error
+        except (psycopg.DataError, UnicodeEncodeError) as error:
+            raise ValueUnstorable(error) from error
 
     def _pool(self) -> ConnectionPool:
         with self._lock:

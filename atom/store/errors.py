@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atom.errors import Conflict, Misconfigured, NotFound, Unavailable
+from atom.errors import Conflict, InvalidInput, Misconfigured, NotFound, Unavailable
 
 
 class DatabaseUnavailable(Unavailable):
@@ -13,6 +13,17 @@ class DatabaseUnavailable(Unavailable):
             expected="PostgreSQL to answer",
             found=f"{type(cause).__name__}: {_first_line(cause)}",
             remedy="see `atomctl doctor`; the request was not carried out and may be repeated",
+        )
+
+
+class ValueUnstorable(InvalidInput):
+    """PostgreSQL has no room for a value: a NUL, half a surrogate pair, a number beyond all bounds."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            expected="text of Unicode characters other than NUL, and finite numbers",
+            found=f"{type(cause).__name__}: {_first_line(cause)}".encode("ascii", "backslashreplace").decode(),
+            remedy="correct the value; nothing was stored",
         )
 
 

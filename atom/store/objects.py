@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import SecretStr
@@ -89,7 +90,7 @@ class Objects:
             return Stored(
                 self.bucket, key, self._client.head_object(Bucket=self.bucket, Key=key).get("VersionId", "null")
             )
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, Boto3Error) as error:  # the upload manager wraps in its own
             raise ObjectStoreUnavailable(f"store {key}", error) from error
 
     def get(self, key: str, *, limit: int = 64 << 20, version_id: str | None = None) -> bytes:

@@ -18,6 +18,7 @@ from atom.store.runs import FINISHED
 from atomctl.demo.scene import RESTART, SCALE, Scene
 from atomctl.errors import RegistryUnreachable
 
+BAD_HOUR = 10  # the last runs, all of which are taken back: what insight has to notice
 _AT_ONCE = 8  # requests
 _SECONDS = 240.0
 _EVERY = 0.5  # seconds between looks
@@ -28,11 +29,13 @@ Wanted = tuple[str, dict[str, Any]]  # package name, parameters
 
 def tell(scene: Scene) -> None:
     with scene.story.step(f"{scene.runs} runs of varied outcome, asked for and approved at the same time") as step:
-        step.asks(f"POST /workflows/…/runs, POST /runs/…/approve  × {scene.runs}", "atomctl run … ; atomctl approve …")
-        wanted = list(islice(every_case(), scene.runs))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            asked = list(pool.map(lambda one: _ask(scene, one), wanted))
-        ended = _finished(scene, asked)
+        step.asks(
+            f"POST /workflows/…/runs, POST /runs/…/approve  × {scene.runs}",
+            "atomctl run … --as bob; atomctl approve … --as carol",
+        )
+        ended = _carried_out(scene, list(islice(every_case(), scene.runs - BAD_HOUR)))
+        step.answer(f"… the last {BAD_HOUR} all on payments, whose database is slow: a bad hour")
+        ended += _carried_out(scene, [_scale("shop", "payments", turn) for turn in range(1, BAD_HOUR + 1)])
         for (workflow, outcome), number in sorted(Counter((r["workflow"], r["outcome"]) for r in ended).items()):
             example = next(r for r in ended if (r["workflow"], r["outcome"]) == (workflow, outcome))
             deployment = example["parameters"]["deployment"]
@@ -45,18 +48,31 @@ def tell(scene: Scene) -> None:
 
 
 def every_case() -> Iterator[Wanted]:
-    """Both packages over the deployments they are for, first as anybody would ask, then with other parameters, for ever."""
+    """Both packages in turn over the deployments they are for; first as anybody would ask, then with other parameters."""
     deployments = [(space, one) for space, them in read_snapshot(demo_snapshot()).namespaces.items() for one in them]
-    for turn in count():
-        for namespace, deployment in deployments:
-            target: dict[str, Any] = {"namespace": namespace, "deployment": deployment.name}
-            changed: dict[str, Any]
-            if deployment.demand:
-                changed = {"stepPercent": 10 + 30 * turn % 90, "maxReplicas": 4 + turn % 46} if turn else {}
-                yield SCALE, target | {"targetP95Ms": 250 + 10 * turn} | changed
-            else:
-                changed = {"unhealthyFor": f"{turn}m", "maxPods": 1 + (4 * turn) % 5} if turn else {}
-                yield RESTART, target | changed
+    busy = [(space, one.name) for space, one in deployments if one.demand]
+    unhealthy = [(space, one.name) for space, one in deployments if not one.demand]
+    for number in count():
+        turn, at = divmod(number, len(busy))
+        yield _scale(*busy[at], turn)
+        turn, at = divmod(number, len(unhealthy))
+        yield _restart(*unhealthy[at], turn)
+
+
+def _scale(namespace: str, deployment: str, turn: int) -> Wanted:
+    parameters: dict[str, Any] = {"namespace": namespace, "deployment": deployment, "targetP95Ms": 250 + 10 * turn}
+    return SCALE, parameters | ({"stepPercent": 10 + 30 * turn % 90, "maxReplicas": 6 + turn % 44} if turn else {})
+
+
+def _restart(namespace: str, deployment: str, turn: int) -> Wanted:
+    parameters: dict[str, Any] = {"namespace": namespace, "deployment": deployment}
+    return RESTART, parameters | ({"unhealthyFor": f"{turn}m", "maxPods": 1 + 4 * turn % 5} if turn else {})
+
+
+def _carried_out(scene: Scene, wanted: list[Wanted]) -> list[dict[str, Any]]:
+    """All of them asked for at the same time; the runs, once they have ended."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return _finished(scene, list(pool.map(lambda one: _ask(scene, one), wanted)))
 
 
 def _ask(scene: Scene, wanted: Wanted) -> str:

@@ -37,7 +37,7 @@ from orchestration.launchers.protocol import Answer, Verb, receive, reply
 
 _log = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-_CLIENT_SECONDS = 1.0  # a client that connects and says nothing holds the loop up for this long, once
+_CLIENT_SECONDS = 3.0  # a client that connects and says nothing holds the loop up for this long, once
 _STOP_SECONDS = 5.0  # from SIGTERM to SIGKILL of the workers when the pool itself stops
 _HANDOVER = "ATOM_RUN_POOL_HANDOVER"  # across an exec: JSON of Listener.bequeath() and Pool.bequeath()
 

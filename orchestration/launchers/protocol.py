@@ -7,6 +7,7 @@ worker, so whoever reaches the socket can start runs that exist, and no code.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from uuid import UUID
@@ -59,18 +60,27 @@ def ask(path: Path, verb: Verb, run_id: UUID, timeout: float) -> Answer:
 
 
 def receive(connection: socket.socket, timeout: float) -> tuple[Verb, UUID] | None:
-    """The pool's end: the request, or None for anything else that arrives (or does not) within `timeout` seconds."""
+    """The pool's end: the request, or None for anything else that arrives (or does not) within `timeout` seconds.
+
+    Also None if the client no longer waits: it has told its caller that the request failed.
+    """
     connection.settimeout(timeout)
     try:
         verb, run_id = connection.makefile("rb").readline(MAX_LINE).decode("ascii").split()
-        return Verb(verb), UUID(run_id)
+        return None if _hung_up(connection) else (Verb(verb), UUID(run_id))
     except (OSError, ValueError):
         return None
 
 
+def _hung_up(connection: socket.socket) -> bool:
+    connection.setblocking(False)  # with a timeout, recv would wait for it, whatever its flags say
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+
+
 def reply(connection: socket.socket, answer: Answer) -> None:
     """The pool's end: the answer. A client that has gone away learns it by asking again."""
-    try:
+    with suppress(OSError):
         connection.sendall(f"{answer}\n".encode())
-    except OSError:
-        return

@@ -28,7 +28,7 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
     new run key) finds it.
     """
 
-    def __init__(self, socket: str, timeout_seconds: int = 10, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(self, socket: str, timeout_seconds: int = 30, inst_data: ConfigurableClassData | None = None) -> None:
         self._socket = Path(socket)
         self._timeout = timeout_seconds
         self._inst_data = inst_data
@@ -40,7 +40,7 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
-        return {"socket": StringSource, "timeout_seconds": Field(IntSource, is_required=False, default_value=10)}
+        return {"socket": StringSource, "timeout_seconds": Field(IntSource, is_required=False, default_value=30)}
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:

@@ -46,6 +46,6 @@ def add_key(parts: FromParts, caller: Annotated[Caller, allowed("keys.manage")],
     return key_view(parts.keys.add(caller.tenant, caller.subject, key.trusted()))
 
 
-@router.delete("/{name}", summary="Revoke a key: nothing that it signed runs any more")
+@router.delete("/{name:path}", summary="Revoke a key: nothing that it signed runs any more")
 def revoke_key(parts: FromParts, caller: Annotated[Caller, allowed("keys.manage")], name: str) -> dict[str, Any]:
     return key_view(parts.keys.revoke(caller.tenant, caller.subject, name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -64,9 +65,9 @@ def dataset_file(
     files = {file["path"]: file for file in found.manifest["files"]} if found else {}
     if found is None or (path != "manifest.json" and path not in files):
         raise UnknownDataset(f"{version}/{path}")
-    return StreamingResponse(
-        parts.objects.stream(f"{found.object_prefix}{path}"), media_type="application/octet-stream"
-    )
+    chunks = parts.objects.stream(f"{found.object_prefix}{path}")
+    first = next(chunks, b"")  # what is wrong with the object is told before a status is
+    return StreamingResponse(chain([first], chunks), media_type="application/octet-stream")
 
 
 def dataset_view(row: DatasetRow) -> dict[str, Any]:

@@ -31,8 +31,12 @@ def settings(**values: object) -> Settings:
         ("database", "POSTGRES_DSN", {"POSTGRES_DSN": "nonsense hidden"}),
         ("database", "POSTGRES_DSN", {"DB_DSN_REF": "vault://secret/atom/db#dsn"}),
         ("secrets", "VAULT_ADDR", {"VAULT_ADDR": NOBODY, "VAULT_TOKEN": "hidden"}),
-        ("objects", "S3_ENDPOINT", {"S3_ENDPOINT": NOBODY, "S3_BUCKET": "atom", "AWS_ACCESS_KEY_ID": "k"}
-         | {"AWS_SECRET_ACCESS_KEY": "hidden"}),
+        (
+            "objects",
+            "S3_ENDPOINT",
+            {"S3_ENDPOINT": NOBODY, "S3_BUCKET": "atom", "AWS_ACCESS_KEY_ID": "k"}
+            | {"AWS_SECRET_ACCESS_KEY": "hidden"},
+        ),
         ("objects", "S3_ENDPOINT", {"S3_ENDPOINT": NOBODY}),
         ("vectors", "MILVUS_ENDPOINT", {"MILVUS_ENDPOINT": NOBODY, "MILVUS_TOKEN": "hidden"}),
         ("orchestration", "DAGSTER_URL", {"DAGSTER_URL": NOBODY}),

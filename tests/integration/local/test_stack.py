@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -33,7 +34,15 @@ class Up:
         self.home = home
         self.log = home.with_suffix(".log")
         ready = home.with_suffix(".ready")
-        command = [str(Path(sys.executable).with_name("atomctl")), "up", "--home", str(home), "--ready-file", str(ready)]
+        ready.unlink(missing_ok=True)
+        command = [
+            str(Path(sys.executable).with_name("atomctl")),
+            "up",
+            "--home",
+            str(home),
+            "--ready-file",
+            str(ready),
+        ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **env})
         eventually(lambda: ready.exists() or self.process.poll() is not None)
@@ -66,11 +75,10 @@ def up(stack_home: Path) -> Iterator[Up]:
 
 def test_every_component_is_healthy_and_says_where_it_comes_from(up: Up) -> None:
     found = diagnose(up.home, Settings())
-    assert {each.component: each.healthy for each in found if each.healthy is not None} == dict.fromkeys(
-        ["database", "secrets", "objects", "vectors", "orchestration"]
-        + ["registry", "code-location", "run-workers", "daemon"],
-        True,
-    )
+    servers = {"database", "secrets", "objects", "vectors", "orchestration"}
+    programs = {"registry", "code-location", "run-workers", "daemon"}
+    assert {each.component for each in found if each.healthy} == servers | programs
+    assert not [each for each in found if each.healthy is False]
     assert all(each.version for each in found if each.healthy)
     assert json.dumps([each.as_dict() for each in found])
 
@@ -89,13 +97,17 @@ def test_our_own_processes_get_references_and_nobody_gets_credentials_on_a_comma
     assert registry is not None
     assert not [secret for secret in secrets if secret in str(registry.environ())]
     for process in up.family():
-        assert not [secret for secret in secrets if secret in " ".join(process.cmdline())]
+        with suppress(psutil.NoSuchProcess):  # Postgres's backends come and go
+            assert not [secret for secret in secrets if secret in " ".join(process.cmdline())]
 
 
 def test_nothing_listens_beyond_loopback(up: Up) -> None:
-    listening = [c for p in up.family() for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    assert listening
-    assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}
+    listening: set[str] = set()
+    for process in up.family():
+        with suppress(psutil.NoSuchProcess):
+            found = process.net_connections("inet")
+            listening |= {each.laddr.ip for each in found if each.status == psutil.CONN_LISTEN}
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
 def test_one_that_dies_is_started_again(up: Up) -> None:
@@ -121,12 +133,14 @@ def test_a_killed_stack_leaves_no_orphans_and_loses_nothing(up: Up) -> None:
     # From a shell that has the variables of `atomctl env`, which must not count as somebody else's servers.
     own = saved_environment(home)
     again = Up(home, **own)
-    assert saved_environment(home) == own  # ports and passwords included
-    with psycopg.connect(own["POSTGRES_BACKUP_DSN"]) as connection:
-        assert connection.execute("SELECT * FROM tenants ORDER BY id").fetchall() == tenants
-
-    again.process.send_signal(signal.SIGINT)
-    assert again.process.wait(PATIENCE) == 0
+    try:
+        assert saved_environment(home) == own  # ports and passwords included
+        with psycopg.connect(own["POSTGRES_BACKUP_DSN"]) as connection:
+            assert connection.execute("SELECT * FROM tenants ORDER BY id").fetchall() == tenants
+    finally:
+        again.process.send_signal(signal.SIGINT)
+        status = again.process.wait(PATIENCE)
+    assert status == 0
     assert not list((home / "run").glob("*.pid"))
     assert not [p for p in psutil.process_iter() if _belongs_to(p, home)]
     assert not is_running(home)
