@@ -26,11 +26,13 @@ mutation Launch($params: ExecutionParams!) {
   }
 }
 """
+_STATUS = """
+query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }
+"""
 _RUN = """
 query Run($id: ID!) {
   runOrError(runId: $id) {
     ... on Run {
-      status
       assetMaterializations {
         assetKey { path }
         metadataEntries {
@@ -92,19 +94,17 @@ class Dagster:
     def wait(self, run_id: str, *, seconds: float) -> JobRun:
         """The run once it has ended well."""
         deadline = time.monotonic() + seconds
-        while True:
-            run = self._ask(_RUN, {"id": run_id})["runOrError"]
-            if run.get("status") in _FINISHED:
-                break
+        while (status := self._ask(_STATUS, {"id": run_id})["runOrError"].get("status")) not in _FINISHED:
             if time.monotonic() > deadline:
-                raise DagsterFailed(f"run {run_id} to end within {seconds:.0f} s", f"status {run.get('status')}")
+                raise DagsterFailed(f"run {run_id} to end within {seconds:.0f} s", f"status {status}")
             time.sleep(_EVERY)
+        run = self._ask(_RUN, {"id": run_id})["runOrError"]
         events = run["eventConnection"]["events"]
-        if run["status"] != "SUCCESS":
+        if status != "SUCCESS":
             failures = [
                 f"{e['stepKey']}: {_cause(e)}" for e in events if e["__typename"] == "ExecutionStepFailureEvent"
             ]
-            raise DagsterFailed(f"run {run_id} to succeed", "; ".join(failures) or str(run["status"]))
+            raise DagsterFailed(f"run {run_id} to succeed", "; ".join(failures) or status)
         evaluations = [e["evaluation"] for e in events if e["__typename"] == "AssetCheckEvaluationEvent"]
         return JobRun(
             run_id,

@@ -15,6 +15,7 @@ from atom.local.postgres import Postgres
 from atom.store.database import Database
 from tests.servers import milvus, openbao, postgres, seaweedfs, servers_home, servers_ports
 
+pytest_plugins = ["tests.skips"]
 __all__ = ["milvus", "openbao", "postgres", "seaweedfs", "servers_home", "servers_ports"]
 
 DEFAULT_TENANT = uuid.UUID("00000000-0000-7000-8000-000000000001")

@@ -85,7 +85,7 @@ class Stack:
             self._servers, self._clients, self._shell = plan.servers, plan.clients, plan.shell
             self._bring_up(plan.outside)
             self._bring_up(plan.steps)
-            save_environment(self.home, self._shell)
+            save_environment(self.home, self._shell, self._settings)
         except BaseException:
             self.stop()
             raise

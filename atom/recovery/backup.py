@@ -107,7 +107,8 @@ def run_tool(argv: list[str], dsn: str, **streams: Any) -> subprocess.Popen[byte
 def last_line(complaints: IO[bytes]) -> str:
     complaints.seek(0)
     lines = complaints.read(1 << 16).decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no message"
+    causes = [line for line in lines if "error:" in line]  # what follows them is only the statement
+    return (causes or lines or ["no message"])[-1]
 
 
 class _Hashing:

@@ -74,7 +74,8 @@ def _fetch(backup: BackupRow, objects: Objects, path: Path) -> None:
 
 
 def _restore(pg_restore: list[str], dsn: str, dump: Path) -> None:
-    argv = [*pg_restore, "--no-owner", "--no-privileges", "--exit-on-error"]
+    # Of schema public, which every database has: the dump would make it once more.
+    argv = [*pg_restore, "--schema=public", "--no-owner", "--no-privileges", "--exit-on-error"]
     with tempfile.TemporaryFile() as complaints, dump.open("rb") as source:
         with run_tool(argv, dsn, stdin=source, stdout=subprocess.DEVNULL, stderr=complaints) as process:
             status = process.wait(_SECONDS)

@@ -21,8 +21,8 @@ from atomctl.errors import RegistryUnreachable
 BAD_HOUR = 10  # the last runs, all of which are taken back: what insight has to notice
 _AT_ONCE = 8  # requests
 _SECONDS = 240.0
-_EVERY = 0.5  # seconds between looks
-_PAGE = 200
+_EVERY = 1.0  # second between looks
+_PAGE = 200  # runs, at most
 
 Wanted = tuple[str, dict[str, Any]]  # package name, parameters
 
@@ -108,7 +108,7 @@ def _newest(scene: Scene, asked: list[str]) -> Iterator[dict[str, Any]]:
     """Those of the runs `asked` for, page by page: they are the newest, unless somebody else asks for some meanwhile."""
     missing, cursor = set(asked), None
     while missing:
-        page = scene.people.frank.get("/runs", limit=_PAGE, cursor=cursor)
+        page = scene.people.frank.get("/runs", limit=min(len(missing), _PAGE), cursor=cursor)
         for run in page["items"]:
             if run["id"] in missing:
                 missing.remove(run["id"])

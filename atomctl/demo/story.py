@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ class Step:
     title: str
     out: Output
     claims: dict[str, bool] = field(default_factory=dict)
+    seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -78,6 +80,7 @@ class Story:
         step = Step(title, self.out)
         self.steps.append(step)
         self.say(Text(f"\n{len(self.steps):>2} {title}", style="bold"))
+        began = time.monotonic()
         try:
             yield step
         except AtomError as error:
@@ -85,6 +88,8 @@ class Story:
             if not self.out.as_json:
                 self.out.problem(error)
             raise StoryEnded from error
+        finally:
+            step.seconds = round(time.monotonic() - began, 1)
 
     def say(self, text: str | Text) -> None:
         if not self.out.as_json:
@@ -100,4 +105,6 @@ class Story:
         ]
 
     def as_json(self) -> list[dict[str, Any]]:
-        return [{"title": step.title, "ok": step.ok, "claims": step.claims} for step in self.steps]
+        return [
+            {"title": step.title, "ok": step.ok, "seconds": step.seconds, "claims": step.claims} for step in self.steps
+        ]

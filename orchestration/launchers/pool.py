@@ -202,7 +202,8 @@ def _ended_child() -> tuple[int, int] | None:
 def main() -> None:
     """Serve until told to stop; on SIGHUP start over in the same process."""
     options = _options()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s run-pool %(message)s")
+    logging.basicConfig(format="%(asctime)s run-pool %(message)s")
+    _log.setLevel(logging.INFO)
     if sys.platform != "linux":
         raise NotLinux(sys.platform)
     handover = json.loads(os.environ.pop(_HANDOVER, "{}"))

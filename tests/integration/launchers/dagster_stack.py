@@ -40,8 +40,8 @@ mutation Push($params: ExecutionParams!) {
 }
 """
 TERMINATE = """
-mutation Cancel($id: String!) {
-  terminateRun(runId: $id) {
+mutation Cancel($id: String!, $policy: TerminateRunPolicy) {
+  terminateRun(runId: $id, terminatePolicy: $policy) {
     __typename
     ... on TerminateRunFailure { message }
     ... on PythonError { message }

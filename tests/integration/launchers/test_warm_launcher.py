@@ -46,7 +46,10 @@ def begun(stack: Stack, run_id: str) -> int:
 
 
 def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_run_gets_a_process_of_its_own_and_tells_dagster_what_the_stock_launcher_would(stack: Stack) -> None:
@@ -105,17 +108,25 @@ def test_a_worker_deaf_to_the_cancel_is_killed_when_dagster_gives_up_on_it(stack
     stack.wait(lambda: stack.status(run_id) in ("CANCELED", "FAILURE"))
 
 
-def test_a_cancel_of_a_run_that_still_waits_takes_it_out_of_the_queue(stack: Stack, go: Path) -> None:
+def test_a_canceled_run_that_still_waits_never_begins(stack: Stack, go: Path) -> None:
+    """Dagster's UI refuses an ordinary cancel of a run in STARTING and offers the forced one."""
     busy = [stack.push(seconds=240, until=str(go)), stack.push(seconds=240, until=str(go))]
-    waiting = stack.push()
-    assert ask(stack.socket, Verb.STATE, UUID(waiting), 5) is Answer.WAITING
-    assert "[WarmRunLauncher] Waiting for a free run worker." in stack.messages(waiting)
-    assert stack.graphql(TERMINATE, id=waiting)["__typename"] == "TerminateRunSuccess"
-    assert stack.status(waiting) == "CANCELED"
-    go.touch()
+    by_launcher, by_force = stack.push(), stack.push()
+    assert ask(stack.socket, Verb.STATE, UUID(by_launcher), 5) is Answer.WAITING
+    assert "[WarmRunLauncher] Waiting for a free run worker." in stack.messages(by_launcher)
+    try:
+        assert stack.instance.run_launcher.terminate(by_launcher)
+        assert stack.status(by_launcher) == "CANCELED"
+        assert ask(stack.socket, Verb.STATE, UUID(by_launcher), 5) is Answer.ABSENT
+        stack.graphql(TERMINATE, id=by_force, policy="MARK_AS_CANCELED_IMMEDIATELY")
+        assert stack.status(by_force) == "CANCELED"
+    finally:
+        go.touch()
     for run_id in busy:
         stack.wait_status(run_id, "SUCCESS")
-    assert stack.began(waiting) == []
+    stack.wait(lambda: ask(stack.socket, Verb.STATE, UUID(by_force), 5) is Answer.ABSENT)
+    assert stack.began(by_launcher) == stack.began(by_force) == []
+    assert stack.status(by_force) == "CANCELED"
 
 
 def test_the_socket_is_the_owners_alone_and_noise_on_it_stops_nothing(stack: Stack) -> None:

@@ -15,7 +15,7 @@ def test_a_shell_that_evaluated_our_environment_configures_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"POSTGRES_DSN": DSN, "VAULT_ADDR": "http://127.0.0.1:1", "MILVUS_ENDPOINT": "http://127.0.0.1:2"}
-    save_environment(tmp_path, own)
+    save_environment(tmp_path, own, Settings())
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     settings = without_own(tmp_path, Settings.from_environment())
@@ -24,15 +24,27 @@ def test_a_shell_that_evaluated_our_environment_configures_nothing(
     assert settings.milvus_endpoint is None
 
 
+def test_what_was_configured_stays_configured_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MILVUS_ENDPOINT", "http://elsewhere:19530")
+    monkeypatch.setenv("AUDIT_RETENTION_DAYS", "30")
+    for _start in range(2):
+        settings = without_own(tmp_path, Settings.from_environment())
+        assert settings.milvus_endpoint == "http://elsewhere:19530"
+        assert settings.audit_retention_days == 30
+        save_environment(tmp_path, given(settings) | {"POSTGRES_DSN": DSN}, settings)
+
+
 def test_what_somebody_else_set_stays_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_environment(tmp_path, {"POSTGRES_DSN": DSN})
+    save_environment(tmp_path, {"POSTGRES_DSN": DSN}, Settings())
     monkeypatch.setenv("POSTGRES_DSN", "postgresql://elsewhere/atom")
     settings = without_own(tmp_path, Settings.from_environment())
     assert given(settings)["POSTGRES_DSN"] == "postgresql://elsewhere/atom"
 
 
 def test_the_saved_environment_is_private(tmp_path: Path) -> None:
-    save_environment(tmp_path, {"POSTGRES_DSN": DSN})
+    save_environment(tmp_path, {"POSTGRES_DSN": DSN}, Settings())
     assert (tmp_path / "environment.json").stat().st_mode & 0o777 == 0o600
     assert saved_environment(tmp_path) == {"POSTGRES_DSN": DSN}
     assert saved_environment(tmp_path / "other") == {}
