@@ -19,6 +19,7 @@ _QUESTION = "pods keep crashing after a restart"
 _SAMPLES = 3
 
 History = dict[str, list[RunFacts]]
+_HISTORY = {"run_history": dg.AssetIn("run_history")}  # a check's first argument would else be the checked asset itself
 
 
 @dg.asset(group_name=GROUP, kinds={"postgres", "python"}, owners=OWNERS)
@@ -52,7 +53,7 @@ def run_embeddings(
     )
 
 
-@dg.asset_check(asset=run_embeddings)
+@dg.asset_check(asset=run_embeddings, additional_ins=_HISTORY)
 def a_question_is_answered(run_history: History, learning: dg.ResourceParam[Learning]) -> dg.AssetCheckResult:
     """A similarity query in every tenant that has runs gives at least one."""
     answers: dict[str, Any] = {}
@@ -116,7 +117,7 @@ def insight_signals(run_history: History, learning: dg.ResourceParam[Learning]) 
     )
 
 
-@dg.asset_check(asset=insight_signals)
+@dg.asset_check(asset=insight_signals, additional_ins=_HISTORY)
 def signals_name_their_runs(run_history: History, learning: dg.ResourceParam[Learning]) -> dg.AssetCheckResult:
     """Every signal points to runs of its tenant that are its evidence."""
     orphans = [

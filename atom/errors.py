@@ -40,7 +40,13 @@ class AtomError(Exception):
 
     def as_dict(self) -> dict[str, str]:
         """The facts as plain strings, for JSON."""
-        return {"code": self.code, "title": self.title, "expected": self.expected, "found": self.found, "remedy": self.remedy}
+        return {
+            "code": self.code,
+            "title": self.title,
+            "expected": self.expected,
+            "found": self.found,
+            "remedy": self.remedy,
+        }
 
 
 def _shorten(fact: str) -> str:

@@ -68,15 +68,21 @@ class Settings(BaseSettings):
 
     milvus_endpoint: str | None = Field(None, alias="MILVUS_ENDPOINT", description="Milvus.")
     milvus_token: SecretStr | None = Field(None, alias="MILVUS_TOKEN")
-    prom_url: str | None = Field(None, alias="PROM_URL", description="Prometheus, for triggers and prom.query on clusters.")
-    kubeconfig: Path | None = Field(None, alias="KUBECONFIG", description="Cluster that runs act on; absent: simulator.")
+    prom_url: str | None = Field(
+        None, alias="PROM_URL", description="Prometheus, for triggers and prom.query on clusters."
+    )
+    kubeconfig: Path | None = Field(
+        None, alias="KUBECONFIG", description="Cluster that runs act on; absent: simulator."
+    )
 
     dataset_key: SecretStr | None = Field(
         None, alias="DATASET_KEY", description="Hides tenants and incidents in datasets (HMAC-SHA256), ≥ 32 characters."
     )
     dataset_key_ref: str | None = Field(None, alias="DATASET_KEY_REF", description="Vault reference to that key.")
 
-    openai_key: SecretStr | None = Field(None, alias="OPENAI_KEY", description="Embeddings by an OpenAI-compatible API.")
+    openai_key: SecretStr | None = Field(
+        None, alias="OPENAI_KEY", description="Embeddings by an OpenAI-compatible API."
+    )
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     embedding_model_dir: Path | None = Field(
         None, alias="EMBEDDING_MODEL_DIR", description="Folder with model.safetensors and tokenizer.json (MiniLM-L6)."
@@ -91,7 +97,9 @@ class Settings(BaseSettings):
         try:
             return cls(_env_ignore_empty=True)
         except ValidationError as error:
-            wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
+            wrong = "; ".join(
+                f"{e['loc'][0]}: {e['msg']}" for e in error.errors(include_input=False, include_url=False)
+            )
             raise SettingRefused(
                 expected="settings as in docs/administrator/settings.md", found=wrong, remedy="correct the environment"
             ) from None

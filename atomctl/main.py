@@ -21,6 +21,7 @@ app = typer.Typer(
     name="atomctl",
     help=_HELP,
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # flows paragraphs
     pretty_exceptions_enable=False,  # its locals would print tokens and passwords
     context_settings={"help_option_names": ["-h", "--help"]},
 )

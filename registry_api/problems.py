@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -45,6 +47,15 @@ class RequestMalformed(InvalidInput):
         super().__init__(expected="a request as in /docs", found=found, remedy="correct it; nothing was done")
 
 
+class _Problem(JSONResponse):
+    """In ASCII: what was found may be half a surrogate pair, which UTF-8 has no bytes for."""
+
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode("ascii")
+
+
 def install(app: FastAPI) -> None:
     """Every way in which a request can fail ends in one of these."""
     app.add_exception_handler(AtomError, _atom_error)
@@ -58,7 +69,7 @@ def problem(error: AtomError) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "5"} if status == 503 else {}
     facts = error.as_dict()
     body = {"type": f"urn:atom:problem:{facts['code']}", "status": status, "detail": str(error), **facts}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return _Problem(body, status, headers)
 
 
 def _atom_error(request: Request, error: Exception) -> Response:
@@ -89,7 +100,7 @@ def _http_error(_: Request, error: Exception) -> Response:
         "found": str(error.detail),
         "remedy": "correct the request; nothing was done",
     }
-    return JSONResponse(body, error.status_code, error.headers, media_type="application/problem+json")
+    return _Problem(body, error.status_code, error.headers)
 
 
 def _bug(request: Request, error: Exception) -> Response:
@@ -104,4 +115,4 @@ def _bug(request: Request, error: Exception) -> Response:
         "found": "an error that nobody foresaw",
         "remedy": "look whether the request took effect, and report the bug with the registry's log",
     }
-    return JSONResponse(body, 500, media_type="application/problem+json")
+    return _Problem(body, 500)

@@ -8,7 +8,12 @@ from atom.store.database import Database
 from atom.store.errors import ObjectDiffers
 
 
-@dg.sensor(job_name=JOB, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job_name=JOB,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Seals waiting audit records into the object store.",
+)
 def audit_outbox(database: dg.ResourceParam[Database], sealer: dg.ResourceParam[Sealer]) -> dg.SkipReason:
     """Seals every tenant's waiting audit records, a batch a tick. Runs seal their own end; this takes all the rest."""
     sealed: dict[str, int] = {}

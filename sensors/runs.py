@@ -18,7 +18,12 @@ _ALIVE = [
 ]
 
 
-@dg.sensor(job_name=JOB, minimum_interval_seconds=5, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    job_name=JOB,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Launches every queued run that Dagster does not have yet.",
+)
 def run_queue(
     context: dg.SensorEvaluationContext, launching: dg.ResourceParam[Launching]
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
@@ -35,7 +40,12 @@ def run_queue(
         yield dg.RunRequest(run_key=launch.key, run_config=launch.config, tags=launch.tags)
 
 
-@dg.sensor(minimum_interval_seconds=10, default_status=dg.DefaultSensorStatus.RUNNING, job_name=JOB)
+@dg.sensor(
+    job_name=JOB,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Settles runs whose worker died and requests that nobody decided.",
+)
 def unfinished_runs(reconciler: dg.ResourceParam[Reconciler]) -> dg.SkipReason:
     """Ends what nobody else ends: runs whose worker died, requests that nobody decided. Launches nothing itself."""
     settled = reconciler.settle()

@@ -164,9 +164,7 @@ def _check(tx: Transaction, run: Run, workflow: Workflow, package: Package, data
     if workflow.revoked_at is not None:
         raise VersionRevoked(workflow.name, workflow.version)
     now = datetime.now(UTC)
-    verify_signature(
-        data, workflow.cosign_blob, trust_policy(tx), workflow.name, now, received_at=workflow.received_at
-    )
+    verify_signature(data, workflow.cosign_blob, trust_policy(tx), workflow.name, now, received_at=workflow.received_at)
     if run.package_digest != package.digest:
         raise ApprovalVoid("package", run.package_digest, package.digest)
     verdict = verdict_on(tx, package)

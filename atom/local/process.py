@@ -122,6 +122,13 @@ class Server:
         """Of the running child."""
         return self._child.pid if self._child is not None and self.alive() else None
 
+    def listens_on(self, port: int) -> bool:
+        """Whether it is our child, and nobody else, that accepts connections on this TCP port."""
+        if (pid := self.pid) is None:
+            return False
+        own = psutil.Process(pid).net_connections(kind="tcp")
+        return any(c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port for c in own)
+
     def log_tail(self) -> str:
         """The last lines that this start wrote."""
         if not self.log.exists():

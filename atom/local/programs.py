@@ -42,10 +42,12 @@ class Program:
         url: str,
         check: Callable[[], str],
         grace: float = 5.0,
+        port: int | None = None,
     ) -> None:
         self.name = name
         self.url = url
         self._check = check
+        self._port = port
         self._version = ""
         self.server = Server(home, name, argv, ready=self._not_ready, env=env, cwd=ROOT, deadline=120.0, grace=grace)
 
@@ -66,6 +68,8 @@ class Program:
             self._version = self._check()
         except Exception as error:  # whatever a program that is not up yet answers
             return str(error) or type(error).__name__
+        if self._port is not None and not self.server.listens_on(self._port):
+            return f"another program has port {self._port}"  # and gave a version: perhaps another stack
         return None
 
 
@@ -73,7 +77,7 @@ def registry(home: Path, port: int, env: Mapping[str, str]) -> Program:
     """The HTTP API."""
     url = f"http://127.0.0.1:{port}"
     argv = [sys.executable, "-m", "registry_api", "--host", "127.0.0.1", "--port", str(port)]
-    return Program(home, "registry", argv, env=env, url=url, check=lambda: checks.registry(url))
+    return Program(home, "registry", argv, env=env, url=url, check=lambda: checks.registry(url), port=port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ def dagster(home: Path, ports: DagsterPorts, env: Mapping[str, str]) -> tuple[Pr
         url=f"127.0.0.1:{ports.code}",
         check=lambda: checks.code_location(ports.code),
         grace=2.0,
+        port=ports.code,
     )
     workers = Program(
         home,
@@ -116,6 +121,7 @@ def dagster(home: Path, ports: DagsterPorts, env: Mapping[str, str]) -> tuple[Pr
         url=url,
         check=lambda: checks.webserver(url),
         grace=2.0,
+        port=ports.web,
     )
     daemon = Program(
         home,

@@ -13,15 +13,16 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
-from pymilvus import DataType, MilvusClient
-from pymilvus.exceptions import MilvusException
 
 from atom.errors import Conflict, InvalidInput, Misconfigured, Unavailable
+
+if TYPE_CHECKING:  # at run time where it is used: pymilvus brings pandas along, 0.6 s that only a search should pay
+    from pymilvus import MilvusClient
 
 DIMENSION = 384
 _COLLECTION = "run_history"
@@ -202,6 +203,8 @@ class Vectors:
             client.close()
 
     def _prepare(self, client: MilvusClient) -> None:
+        from pymilvus.exceptions import MilvusException
+
         if not client.has_collection(self._collection, timeout=_SECONDS):
             try:
                 self._create(client)
@@ -214,6 +217,8 @@ class Vectors:
             raise VectorCollectionDiffers(self._collection, found)
 
     def _create(self, client: MilvusClient) -> None:
+        from pymilvus import DataType
+
         schema = client.create_schema(enable_dynamic_field=False)
         # The primary key is unique across tenants: with the tenant in it, no upsert can replace another tenant's row.
         schema.add_field("id", DataType.VARCHAR, max_length=73, is_primary=True)
@@ -244,6 +249,8 @@ class Vectors:
 
         Everything asked here can be repeated: writes replace, deletes forget.
         """
+        from pymilvus.exceptions import MilvusException
+
         reused = self._client is not None
         try:
             try:
@@ -260,6 +267,8 @@ class Vectors:
             raise VectorsUnavailable(self._address, doing, cause) from None
 
     def _connected(self) -> MilvusClient:
+        from pymilvus import MilvusClient
+
         with self._lock:
             if self._client is None:
                 # Every failure is raised as VectorsUnavailable; pymilvus would print its stack as well.

@@ -56,6 +56,7 @@ def workshop(running_home: Path) -> Workshop:
         for action in actions(ROOT / "README.md"):
             if isinstance(action, Command | Launch):
                 reader.does(action)
+        reader.does(Command("atomctl env >variables"))  # once, for all pages
     except Exception as error:
         failure = error
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,11 +45,12 @@ class Reader:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         self._known: dict[str, str] = {}  # what the page shows -> what was really shown
 
     def close(self) -> None:
-        self._shell.kill()
+        os.killpg(self._shell.pid, signal.SIGKILL)  # whatever a page left running in the background, too
         self._shell.communicate()
 
     def does(self, action: Command | Launch) -> None:

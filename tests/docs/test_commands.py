@@ -34,7 +34,7 @@ def test_the_tour_of_the_readme_goes_as_told(workshop: Workshop) -> None:
 def test_every_command_of_a_page_does_what_the_page_says(page: Path, workshop: Workshop) -> None:
     reader = Reader(workshop.folder, workshop.home)
     try:
-        reader.does(Command('eval "$(atomctl env)"'))
+        reader.does(Command(". ./variables"))
         for action in actions(page):
             if isinstance(action, Command | Launch):
                 reader.does(action)

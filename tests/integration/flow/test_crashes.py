@@ -104,10 +104,10 @@ def assert_truthful(lives: Lives, run: Run) -> None:
 
 def test_a_worker_killed_at_any_moment_leaves_a_run_that_ends_truthfully(lives: Lives) -> None:
     ended = []
-    for at in range(1, lives.calls + 1):
+    for at in range(1, lives.calls + 1, 2):  # after one transaction is before the next
         run_id = lives.queued()
         with pytest.raises(Killed):
-            lives.execute(run_id, Fuse(at, "before" if at % 2 else "after"))
+            lives.execute(run_id, Fuse(at, "before" if at % 4 == 1 else "after"))
         run = lives.brought_to_an_end(run_id)
         assert run.status in ("succeeded", "unknown"), (at, run.status, run.error)
         assert_truthful(lives, run)
@@ -117,7 +117,7 @@ def test_a_worker_killed_at_any_moment_leaves_a_run_that_ends_truthfully(lives: 
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing_more(lives: Lives) -> None:
-    for at in range(2, lives.calls, 3):
+    for at in range(2, lives.calls, 5):
         run_id = lives.queued()
         there: list[StepRow] = []
 
@@ -137,7 +137,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(lives: Lives) -> None:
 
 def test_a_run_that_is_called_off_ends_cancelled_unless_it_was_done(lives: Lives) -> None:
     cancelled = 0
-    for at in range(1, lives.calls + 1, 3):
+    for at in range(1, lives.calls + 1, 5):
         run_id = lives.queued()
         too_late: list[NotCancellable] = []
 

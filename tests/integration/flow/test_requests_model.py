@@ -6,7 +6,7 @@ import uuid
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -131,7 +131,7 @@ class Requests(RuleBasedStateMachine):
 def test_any_order_of_requests_decisions_and_work_follows_the_map(shared_world: TenantWorld) -> None:
     shared_world.published()
     bounded = settings(
-        max_examples=8, stateful_step_count=20, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=12, stateful_step_count=20, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     machine = type("Machine", (Requests,), {"world": shared_world})
     run_state_machine_as_test(machine, settings=bounded)
@@ -142,6 +142,8 @@ def test_the_model_would_notice_a_wrong_map(shared_world: TenantWorld, monkeypat
     shared_world.published()
     monkeypatch.setitem(PEOPLE, "bob", "")
     machine = type("Machine", (Requests,), {"world": shared_world})
-    bounded = settings(max_examples=20, stateful_step_count=10, deadline=None, database=None, phases=[], print_blob=False)
+    bounded = settings(
+        max_examples=40, stateful_step_count=15, deadline=None, database=None, phases=[Phase.generate], print_blob=False
+    )
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine, settings=bounded)
