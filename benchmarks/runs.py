@@ -116,9 +116,15 @@ def _ended(who: People, run_id: str, approved: float) -> Ended:
         time.sleep(_LOOK)
     if run["outcome"] != "resolved":
         raise RuntimeError(f"run {run_id} ended as {run['status']}: {run['error']}")
+    # A push that was answered too late is taken back, although its run then comes: such a run has no pushed_at.
     pushed, claimed, first, finished = (
         datetime.fromisoformat(at).timestamp()
-        for at in (run["pushed_at"], run["started_at"], run["steps"][0]["started_at"], run["finished_at"])
+        for at in (
+            run["pushed_at"] or run["started_at"],
+            run["started_at"],
+            run["steps"][0]["started_at"],
+            run["finished_at"],
+        )
     )
     return Ended(approved, pushed, claimed, first, finished)
 

@@ -25,6 +25,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -148,7 +149,7 @@ class Pool:
     def _start_waiting(self) -> None:
         while self._waiting and len(self._workers) < self._max_workers:
             run_id = self._waiting.popleft()
-            pid = self._fork(lambda run_id=run_id: worker.execute(run_id, self._instance))
+            pid = self._fork(partial(worker.execute, run_id, self._instance))
             self._workers[pid] = Worker(run_id)
 
     def _fork(self, body: Callable[[], int]) -> int:
@@ -173,7 +174,7 @@ class Pool:
             dead = self._workers.pop(pid, None)
             if dead is not None and code != 0:
                 _log.warning("worker %d of run %s ended with %d", pid, dead.run_id, code)
-                self._fork(lambda run_id=dead.run_id, code=code: worker.report_death(run_id, code, self._instance))
+                self._fork(partial(worker.report_death, dead.run_id, code, self._instance))
 
     def _interrupt(self, pid: int, patience: float) -> None:
         os.kill(pid, signal.SIGTERM)

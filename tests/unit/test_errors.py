@@ -40,10 +40,15 @@ def _subclasses(of: type[AtomError]) -> Iterator[type[AtomError]]:
 def _all() -> list[type[AtomError]]:
     for package in (atom, atomctl, migrations, registry_api, orchestration):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not module.name.endswith("__main__") and ".versions" not in module.name and module.name not in _LOAD_NOTHING:
+            if (
+                not module.name.endswith("__main__")
+                and ".versions" not in module.name
+                and module.name not in _LOAD_NOTHING
+            ):
                 importlib.import_module(module.name)
     return sorted(
-        {c for c in _subclasses(AtomError) if not c.__module__.startswith("tests")}, key=lambda c: (c.__module__, c.__name__)
+        {c for c in _subclasses(AtomError) if not c.__module__.startswith("tests")},
+        key=lambda c: (c.__module__, c.__name__),
     )
 
 

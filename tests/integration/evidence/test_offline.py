@@ -17,7 +17,23 @@ from tests.builders import playbook, signer
 from tests.integration.worlds import TenantWorld
 
 SECTIONS = ("run", "package", "signature", "parameters", "verdict", "records")
-ODD: list[Any] = [None, True, 0, -1, 2**70, 1e300, "", "é", "\x00", "AAAA", [], {}, [[]], {"bytes": ""}, "sha256:" + "0" * 64]
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**70,
+    1e300,
+    "",
+    "é",
+    "\x00",
+    "AAAA",
+    [],
+    {},
+    [[]],
+    {"bytes": ""},
+    "sha256:" + "0" * 64,
+]
 Path = tuple[str | int, ...]
 
 

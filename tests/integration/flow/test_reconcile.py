@@ -36,7 +36,9 @@ def database(postgres: Postgres, shared_database: str) -> Iterator[Database]:
 
 def a_step(effect: str, status: str = "running", position: int = 1) -> StepRow:
     ended: dict[str, Any] = dict.fromkeys(["finished_at", "cluster_seconds", "result", "error"])
-    return StepRow(new_id(), 1, position, "step", f"{effect}-it", 1, "k8s.x@v1", effect, status, NOW, effects=[], **ended)
+    return StepRow(
+        new_id(), 1, position, "step", f"{effect}-it", 1, "k8s.x@v1", effect, status, NOW, effects=[], **ended
+    )
 
 
 def running(database: Database, *started: StepRow, seconds: int = -1) -> Run:

@@ -38,7 +38,9 @@ def dsns(postgres: Postgres, database_name: str) -> BackupDsns:
 
 
 @pytest.fixture
-def recovery(postgres: Postgres, database: Database, objects: Objects, dsns: BackupDsns, database_name: str) -> Recovery:
+def recovery(
+    postgres: Postgres, database: Database, objects: Objects, dsns: BackupDsns, database_name: str
+) -> Recovery:
     """Over two tenants, each with rows behind the wall."""
     for tenant, count in ((DEFAULT_TENANT, 30), (add_tenant(postgres, database_name, "other"), 7)):
         with database.transaction(tenant) as tx:

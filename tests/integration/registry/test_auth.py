@@ -24,7 +24,16 @@ from registry_api.auth import PERMISSIONS, Role
 from tests.integration.registry.test_uploads import problem
 from tests.integration.worlds import TenantWorld, add_tenant
 
-OPEN = {"/healthz", "/readyz", "/metrics", "/schemas/wpk/v1", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+OPEN = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/schemas/wpk/v1",
+    "/docs",
+    "/docs/oauth2-redirect",
+    "/redoc",
+    "/openapi.json",
+}
 EC, ED, RSA = ECKey.generate_key("P-256"), OKPKey.generate_key("Ed25519"), RSAKey.generate_key(2048)
 EXPECTED = {  # who may do what, as the administrator's guide tells it
     "viewer": {"workflows.read", "runs.read", "evidence.read", "keys.read", "learning.read"},
@@ -32,7 +41,14 @@ EXPECTED = {  # who may do what, as the administrator's guide tells it
     "publisher": {"workflows.upload"},
     "operator": {"runs.request", "runs.cancel"},
     "approver": {"runs.decide", "runs.cancel"},
-    "tenant-admin": {"workflows.upload", "workflows.revoke", "runs.request", "runs.decide", "runs.cancel", "keys.manage"},
+    "tenant-admin": {
+        "workflows.upload",
+        "workflows.revoke",
+        "runs.request",
+        "runs.decide",
+        "runs.cancel",
+        "keys.manage",
+    },
 }
 
 
@@ -49,7 +65,15 @@ def world(shared_world: TenantWorld) -> TenantWorld:
 
 def claims(**other: Any) -> dict[str, Any]:
     now = int(time.time())
-    told = {"iss": ISSUER, "aud": "atom", "sub": "eve", "tenant": "default", "roles": ["viewer"], "iat": now, "exp": now + 60}
+    told = {
+        "iss": ISSUER,
+        "aud": "atom",
+        "sub": "eve",
+        "tenant": "default",
+        "roles": ["viewer"],
+        "iat": now,
+        "exp": now + 60,
+    }
     return {name: value for name, value in (told | other).items() if value is not ...}
 
 
@@ -75,10 +99,16 @@ def es256(header: str, payload: str) -> str:
 
 
 def ask(world: TenantWorld, token: str) -> Any:
-    return world.client.get("/workflows", headers={"Authorization": b"Bearer " + token.encode("utf-8", "surrogatepass")})
+    return world.client.get(
+        "/workflows", headers={"Authorization": b"Bearer " + token.encode("utf-8", "surrogatepass")}
+    )
 
 
-HS256_WITH_PUBLIC_KEY = [EC.as_pem(private=False), EC.as_der(private=False), json.dumps(EC.as_dict(private=False)).encode()]
+HS256_WITH_PUBLIC_KEY = [
+    EC.as_pem(private=False),
+    EC.as_der(private=False),
+    json.dumps(EC.as_dict(private=False)).encode(),
+]
 JWE = '{"alg":"dir","enc":"A128GCM","kid":"ec"}'
 NOW = int(time.time())
 REFUSED: dict[str, Callable[[], str]] = {
@@ -183,7 +213,8 @@ def test_without_a_bearer_token_nobody_gets_in(world: TenantWorld, scheme: str) 
 
 
 @pytest.mark.parametrize(
-    "roles", [..., None, "tenant-admin", {"tenant-admin": True}, 1, [], ["root"], [["tenant-admin"]], [{"a": 1}], [None]]
+    "roles",
+    [..., None, "tenant-admin", {"tenant-admin": True}, 1, [], ["root"], [["tenant-admin"]], [{"a": 1}], [None]],
 )
 def test_roles_that_are_no_list_of_known_names_are_no_roles(world: TenantWorld, roles: Any) -> None:
     answer = ask(world, signed(roles=roles))

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 
 from atom.store import datasets
 from atom.store.database import new_id
@@ -100,7 +100,9 @@ def test_any_json_is_answered(world: TenantWorld, path: str, body: Any, paramete
     assert_answered(world.client.post(path.format(run=uuid.uuid4()), content=sent, headers=headers))
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"parameters":' + b"9" * 5000 + b"}", b"null"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"parameters":' + b"9" * 5000 + b"}", b"null"]
+)
 def test_what_is_no_json_is_answered(world: TenantWorld, body: bytes) -> None:
     headers = admin(world) | {"Content-Type": "application/json"}
     answer = world.client.post("/workflows/restart-unhealthy/runs", content=body, headers=headers)
@@ -113,7 +115,12 @@ def test_what_is_no_json_is_answered(world: TenantWorld, body: bytes) -> None:
 def test_any_text_in_a_path_or_header_is_answered(world: TenantWorld, text: str, key: bytes) -> None:
     part = quote(text, safe="")
     headers = admin(world)
-    for path in (f"/workflows/{part}", f"/runs/{part}", f"/datasets/{part}/{part}", f"/runs?status={part}&cursor={part}"):
+    for path in (
+        f"/workflows/{part}",
+        f"/runs/{part}",
+        f"/datasets/{part}/{part}",
+        f"/runs?status={part}&cursor={part}",
+    ):
         assert_answered(world.client.get(path, headers=headers))
     assert_answered(world.client.delete(f"/keys/{part}", headers=headers))
     body = {"parameters": {"namespace": "shop", "deployment": "cart"}}
@@ -179,7 +186,9 @@ def multipart(file: bytes, proof: bytes, field: bytes) -> bytes:
 
 
 mutations = st.lists(
-    st.tuples(st.sampled_from(["flip", "cut", "insert", "repeat"]), st.integers(0, 2**20), st.binary(min_size=1, max_size=9)),
+    st.tuples(
+        st.sampled_from(["flip", "cut", "insert", "repeat"]), st.integers(0, 2**20), st.binary(min_size=1, max_size=9)
+    ),
     min_size=1,
     max_size=3,
 )
@@ -207,12 +216,16 @@ def private_key() -> Any:
 
 
 def send(world: TenantWorld, body: bytes) -> Any:
-    headers = world.headers("alice", "publisher") | {"Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
+    headers = world.headers("alice", "publisher") | {
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"
+    }
     return world.client.post("/workflows", content=body, headers=headers)
 
 
 @settings(bounded, max_examples=60)
-@given(steps=mutations, where=st.sampled_from(["body", "package", "proof"]), form=st.sampled_from(["bundle", "signature"]))
+@given(
+    steps=mutations, where=st.sampled_from(["body", "package", "proof"]), form=st.sampled_from(["bundle", "signature"])
+)
 def test_a_mutated_upload_gets_in_only_as_the_very_bytes_that_were_signed(
     world: TenantWorld, steps: list[tuple[str, int, bytes]], where: str, form: str
 ) -> None:
@@ -250,7 +263,10 @@ def test_signed_but_mutated_packages_are_parsed_or_refused(
 
 
 @settings(bounded, max_examples=30)
-@given(body=st.binary(max_size=300), kind=st.sampled_from(["multipart/form-data", "multipart/form-data; boundary=", "text/x", ""]))
+@given(
+    body=st.binary(max_size=300),
+    kind=st.sampled_from(["multipart/form-data", "multipart/form-data; boundary=", "text/x", ""]),
+)
 def test_what_is_no_upload_is_answered(world: TenantWorld, body: bytes, kind: str) -> None:
     there = rows(world, "workflows")
     answer = world.client.post("/workflows", content=body, headers=admin(world) | {"Content-Type": kind})

@@ -46,7 +46,9 @@ def tick(database: Database, instance: dg.DagsterInstance) -> list[dg.RunRequest
 def long_ago(postgres: Postgres, name: str) -> None:
     """Every push was two minutes ago."""
     with psycopg.connect(postgres.dsn("postgres", name)) as connection:
-        connection.execute("update workflow_runs set pushed_at = now() - interval '2 minutes' where pushed_at is not null")
+        connection.execute(
+            "update workflow_runs set pushed_at = now() - interval '2 minutes' where pushed_at is not null"
+        )
 
 
 def alive(instance: dg.DagsterInstance, run: Run, status: DagsterRunStatus) -> None:

@@ -97,9 +97,7 @@ def test_everybody_else_has_nothing_and_the_backup_only_reads(superuser: str) ->
     assert granted(superuser, "public") == {}
     assert granted(superuser, "atom_sandbox") == {}
     with psycopg.connect(superuser) as connection:
-        tables = {
-            name for (name,) in connection.execute("select tablename from pg_tables where schemaname = 'public'")
-        }
+        tables = {name for (name,) in connection.execute("select tablename from pg_tables where schemaname = 'public'")}
         callable_by = """
             select p.proname from pg_proc p where pronamespace = 'public'::regnamespace and prosecdef
             and has_function_privilege(%s, p.oid, 'execute')"""

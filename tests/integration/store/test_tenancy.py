@@ -123,7 +123,9 @@ def test_every_table_belongs_to_a_tenant_or_is_known_to_belong_to_none(two: Two)
 
 
 def test_every_table_of_tenants_is_walled_for_its_owner_too(two: Two) -> None:
-    mine = "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS \"nullif\"))"
+    mine = (
+        "(tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS \"nullif\"))"
+    )
     with psycopg.connect(two.superuser_dsn) as connection:
         for table in two.tables:
             forced = connection.execute(
@@ -333,7 +335,9 @@ def writes(two: Two) -> dict[str, dict[str, Any]]:
     assert run is not None
     assert workflow is not None
     bound = {name: getattr(run, name) for name in ("package_digest", "parameters_digest", "verdict_digest")}
-    asked = {name: getattr(run, name) for name in ("workflow_id", "parameters", "trigger", "requested_by", "expires_at")}
+    asked = {
+        name: getattr(run, name) for name in ("workflow_id", "parameters", "trigger", "requested_by", "expires_at")
+    }
     lease = {"run_id": run_id, "attempt": 1, "worker": "b", "seconds": 30}
     return {
         "approvals.add": {"approval": ApprovalRow(new_id(), run_id, "approve", "mallory", LATER, None, **bound)},
