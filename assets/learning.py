@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,8 @@ OWNERS = ["team:data"]
 _DAYS = 90
 _QUESTION = "pods keep crashing after a restart"
 _SAMPLES = 3
+_SHOWN = 50  # of a long list in metadata
+_SEALED_WITHIN = timedelta(minutes=5)  # the sealer comes by every five seconds
 
 History = dict[str, list[RunFacts]]
 _HISTORY = {"run_history": dg.AssetIn("run_history")}  # a check's first argument would else be the checked asset itself
@@ -36,6 +39,21 @@ def run_history(learning: dg.ResourceParam[Learning]) -> dg.Output[History]:
             "outcomes": dg.MetadataValue.json(dict(outcomes.most_common())),
             "by outcome": dg.MetadataValue.md(outcome_bars(runs)),
         },
+    )
+
+
+@dg.asset_check(asset=run_history)
+def every_ended_run_has_its_record(run_history: History) -> dg.AssetCheckResult:
+    """A run that ended some minutes ago has its audit record in the object store."""
+    since = datetime.now(UTC) - _SEALED_WITHIN
+    missing = [
+        str(run.run_id)
+        for runs in run_history.values()
+        for run in runs
+        if run.finished_at is not None and run.finished_at < since and run.audit_path is None
+    ]
+    return dg.AssetCheckResult(
+        passed=not missing, metadata={"without a record": dg.MetadataValue.json(missing[:_SHOWN])}
     )
 
 
@@ -112,7 +130,7 @@ def insight_signals(run_history: History, learning: dg.ResourceParam[Learning]) 
         metadata={
             "dagster/row_count": len(told),
             "new": sum(new for _, new in found.values()),
-            "signals": dg.MetadataValue.json(told[:50]),
+            "signals": dg.MetadataValue.json(told[:_SHOWN]),
         }
     )
 

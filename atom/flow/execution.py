@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from atom.errors import AtomError
+from atom.errors import AtomError, Misconfigured
 from atom.evidence.sealer import Sealer
 from atom.flow.ending import finish, problem
 from atom.flow.errors import ApprovalVoid, LeaseLost, NotRunnable, UnknownRun, VersionRevoked
@@ -53,15 +53,14 @@ class Execution:
     def run(self, attempt: Attempt, dagster_run_id: str) -> Run:
         """Carries out one attempt of one run to its end and returns the finished row.
 
-        1. Signature, revocation, digests, verdict and approvals are checked again; if one fails the run fails.
+        1. Signature, revocation, digests, verdict, approvals and the cluster are checked again; if one fails the run fails.
         2. The row is claimed by compare-and-swap: a launch that comes twice, or late, stands aside with NotRunnable.
         3. The engine executes, every step a row, while a thread renews the lease.
         4. The end and its audit record are written in one transaction, and sealed.
 
         Raises UnknownRun, NotRunnable, LeaseLost, DatabaseUnavailable, ObjectStoreUnavailable.
         """
-        package = self._claim(attempt, dagster_run_id)
-        cluster = self._cluster()
+        package, cluster = self._claim(attempt, dagster_run_id)
         with self._database.transaction(attempt.tenant) as tx:
             runs.record_cluster(tx, attempt.run_id, cluster.label)
             run = _known(runs.by_id(tx, attempt.run_id), attempt.run_id)
@@ -73,7 +72,7 @@ class Execution:
         with self._database.transaction(attempt.tenant) as tx:
             return _known(runs.by_id(tx, attempt.run_id), attempt.run_id)
 
-    def _claim(self, attempt: Attempt, dagster_run_id: str) -> Package:
+    def _claim(self, attempt: Attempt, dagster_run_id: str) -> tuple[Package, Cluster]:
         with self._database.transaction(attempt.tenant) as tx:
             run = _runnable(runs.by_id(tx, attempt.run_id), attempt)
             workflow = workflows.by_id(tx, run.workflow_id)
@@ -83,7 +82,8 @@ class Execution:
             package = self._packages.load(workflow)
             with self._database.transaction(attempt.tenant) as tx:
                 _check(tx, run, workflow, package, data)
-        except (TrustError, VersionRevoked, ApprovalVoid, ObjectDiffers) as error:
+            cluster = self._cluster()
+        except (TrustError, VersionRevoked, ApprovalVoid, ObjectDiffers, Misconfigured) as error:
             raise self._refuse(attempt, error) from error
         with self._database.transaction(attempt.tenant) as tx:
             _runnable(runs.locked(tx, attempt.run_id), attempt)
@@ -102,7 +102,7 @@ class Execution:
                 {"attempt": attempt.number, "worker": attempt.worker, "dagsterRunId": dagster_run_id},
                 run_id=attempt.run_id,
             )
-        return package
+        return package, cluster
 
     def _refuse(self, attempt: Attempt, error: AtomError) -> NotRunnable:
         with self._database.transaction(attempt.tenant) as tx:

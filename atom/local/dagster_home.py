@@ -42,12 +42,13 @@ def write_dagster_home(home: Path, code_port: int) -> Path:
             "class": "FileComputeLogManager",
             "config": {"base_dir": str(folder / "compute_logs")},
         },
-        "run_queue": {"dequeue_interval_seconds": 1, "dequeue_use_threads": True, "dequeue_num_workers": 4},
+        # Launched by whoever asks, without the daemon's dequeuing in between, which costs seconds. The pool queues.
+        "run_coordinator": {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"},
         "run_monitoring": {
             "enabled": True,
-            "start_timeout_seconds": 300,
+            "start_timeout_seconds": 1800,  # a run that waits in the pool's queue counts as starting
             "max_runtime_seconds": 7200,
-            "poll_interval_seconds": 30,
+            "poll_interval_seconds": 5,
         },
         # Only crashed workers are retried; a failed step is Atom's business (compensation, rollback).
         "run_retries": {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False},

@@ -13,7 +13,7 @@ RULE = Rule(
     scope=(Call, Script),
     why="A call to a host outside the cluster can carry data out, bring code in, and fail when the incident is worst.",
     remedy="Call a service inside the cluster (name.namespace.svc), or mirror what is needed into it.",
-    sources=("origin.md, task 3: external network call patterns", "MITRE ATT&CK T1041, T1105"),
+    sources=("MITRE ATT&CK T1041, T1105",),
     bad=(
         "step: {uses: http.request@v1, with: {url: 'https://hooks.example.com/notify'}}",
         "script: curl -s http://169.254.169.254/latest/meta-data/",

@@ -13,7 +13,7 @@ RULE = Rule(
     scope=Call,
     why="A change without compensation or rollback stays when verification fails.",
     remedy="Give the step a `compensate`, or the package a `rollback`; if neither can exist, let a person approve it.",
-    sources=("origin.md, task 3: auto or manual",),
+    sources=("Atom's own: what nothing undoes must not start by itself",),
     bad=("spec: {rollback: {strategy: none, reason: not needed}}",),
     good=(
         "spec: {rollback: {strategy: compensate-reverse}}",

@@ -12,7 +12,7 @@ RULE = Rule(
     scope=Unresolved,
     why="What is computed when the package runs, or hidden in a text, cannot be judged before it runs.",
     remedy="Write the value out in the manifest, pod specification or command, or use an action that takes it as data.",
-    sources=("origin.md, task 3: static checks",),
+    sources=("Saltzer and Schroeder 1975, §I.A.3: fail-safe defaults",),
     bad=(
         "pod: {containers: [{name: a, image: {cel: params.image}}]}",
         "step: {with: {manifest: {cel: params.manifest}}}",

@@ -83,7 +83,7 @@ def test_both_files_prove_what_they_say(files: list[bytes], proof: Proof) -> Non
     assert verify_file(files[1]).not_proved[-1].startswith("whose key")
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=200, deadline=None, database=None)
 @given(data=st.data())
 def test_a_flipped_bit_is_found_or_changes_no_claim(data: st.DataObject, files: list[bytes], proof: Proof) -> None:
     at = data.draw(st.integers(0, len(files[0]) - 1))
@@ -93,14 +93,14 @@ def test_a_flipped_bit_is_found_or_changes_no_claim(data: st.DataObject, files: 
     assert_refused_or_unchanged(bytes(flipped), proof)
 
 
-@settings(max_examples=400, deadline=None, database=None)
+@settings(max_examples=200, deadline=None, database=None)
 @given(data=st.data())
 def test_a_replaced_value_is_found_or_changes_no_claim(data: st.DataObject, files: list[bytes], proof: Proof) -> None:
     path = data.draw(st.sampled_from([path for path in leaves(json.loads(files[0])) if path != ("verdict",)]))
     assert_refused_or_unchanged(replaced(files[0], path, data.draw(st.sampled_from(ODD))), proof)
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(data=st.binary(max_size=60) | st.recursive(st.none() | st.text(), lambda i: st.lists(i) | st.dictionaries(
     st.sampled_from(["schema", "records", *SECTIONS]), i)).map(lambda v: json.dumps(v).encode()))  # fmt: skip
 def test_nonsense_is_no_evidence(data: bytes) -> None:

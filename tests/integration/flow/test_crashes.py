@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
 
 import psycopg
 import pytest
 
-from atom.errors import AtomError
+from atom.errors import AtomError, Misconfigured
 from atom.flow.errors import LeaseLost, NotCancellable, NotRunnable
 from atom.flow.execution import Attempt, Execution
 from atom.local.postgres import Postgres
+from atom.runtime.cluster import Cluster
 from atom.runtime.connect import connect
+from atom.runtime.errors import ClusterUnavailable
 from atom.settings import Settings
 from atom.store import audit, steps
 from atom.store.runs import FINISHED, Run
@@ -21,6 +22,8 @@ from atom.store.steps import StepRow
 from tests.conftest import DEFAULT_TENANT
 from tests.integration.faults import DyingDatabase, Fuse, Killed
 from tests.integration.worlds import TenantWorld
+
+CLAIM = 3  # the transaction of a run that claims it
 
 
 class Lives:
@@ -104,10 +107,10 @@ def assert_truthful(lives: Lives, run: Run) -> None:
 
 def test_a_worker_killed_at_any_moment_leaves_a_run_that_ends_truthfully(lives: Lives) -> None:
     ended = []
-    for at in range(1, lives.calls + 1, 2):  # after one transaction is before the next
+    for at in range(1, lives.calls + 1, 3):  # after one transaction is before the next
         run_id = lives.queued()
         with pytest.raises(Killed):
-            lives.execute(run_id, Fuse(at, "before" if at % 4 == 1 else "after"))
+            lives.execute(run_id, Fuse(at, "before" if at % 2 else "after"))
         run = lives.brought_to_an_end(run_id)
         assert run.status in ("succeeded", "unknown"), (at, run.status, run.error)
         assert_truthful(lives, run)
@@ -196,18 +199,36 @@ def test_a_package_that_was_changed_in_the_store_does_not_run(lives: Lives, chan
         assert lives.brought_to_an_end(run_id).status == "succeeded"
 
 
-def test_a_cluster_that_can_not_be_reached_is_tried_three_times_at_most(lives: Lives) -> None:
+def test_a_run_whose_workers_keep_dying_is_tried_three_times_at_most(lives: Lives) -> None:
     run_id = lives.queued()
-
-    def refuse() -> Callable[[], object]:
-        raise ConnectionError("no cluster")
-
-    execution = Execution(lives.parts.database, lives.parts.packages, lives.parts.sealer, refuse)  # type: ignore[arg-type]
     for attempt in (1, 2, 3):
         assert (lives.get(run_id).status, lives.get(run_id).attempt) == ("queued", attempt)
-        with pytest.raises(ConnectionError):
-            execution.run(Attempt(DEFAULT_TENANT, run_id, attempt, f"w{attempt}"), "dagster")
+        with pytest.raises(Killed):
+            lives.execute(run_id, Fuse(CLAIM, "after"), attempt=attempt)
+        assert lives.get(run_id).status == "running"
         lives.take_away(run_id)
     run = lives.get(run_id)
     assert (run.status, run.outcome) == ("unknown", "interrupted")
     assert "before any write" in (run.error or {})["found"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ClusterUnavailable("the list of pods"), "queued"),  # it may come back
+        (Misconfigured(expected="a cluster", found="nonsense", remedy="correct it"), "failed"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_found_out_before_the_run_is_claimed(
+    lives: Lives, error: AtomError, status: str
+) -> None:
+    run_id = lives.queued()
+
+    def refuse() -> Cluster:
+        raise error
+
+    execution = Execution(lives.parts.database, lives.parts.packages, lives.parts.sealer, refuse)
+    with pytest.raises(AtomError):
+        execution.run(Attempt(DEFAULT_TENANT, run_id, 1, "w1"), "dagster")
+    assert lives.get(run_id).status == status
+    assert lives.steps(run_id) == []
