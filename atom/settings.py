@@ -22,7 +22,7 @@ class SettingRefused(Misconfigured):
 class Settings(BaseSettings):
     """Immutable; secrets are `SecretStr`, so that printing a Settings never prints one."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, case_sensitive=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True)
 
     home: Path = Field(Path(".atom"), alias="ATOM_HOME", description="Folder of the embedded stack's whole state.")
     url: str | None = Field(None, alias="ATOM_URL", description="Where the registry answers; what atomctl talks to.")

@@ -51,10 +51,13 @@ def _measure(folder: Path, names: tuple[str, ...], *, quick: bool) -> list[Figur
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=_NAMES, help=f"{', '.join(_NAMES)}; default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(_NAMES)}; default: all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--quick", action="store_true", help="few repetitions: to see that it works")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(_NAMES):  # argparse's own choices refuse an empty list
+        parser.error(f"no such measurement: {', '.join(sorted(unknown))}")
+    return options
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from atom.errors import Unavailable
 FOLDER = Path(__file__).parent
 _LOCK = 0x41544F4D  # "ATOM": two migrators at once wait for each other
 _PREAMBLE = (
-    "set lock_timeout = '10s'",  # a migration that waits for a long query must not make everybody queue behind it
     f"select pg_advisory_lock({_LOCK})",
+    "set lock_timeout = '10s'",  # a migration that waits for a long query must not make everybody queue behind it
 )
 
 

@@ -24,6 +24,7 @@ from atom.store.database import Database
 AUDIENCE = "atom"
 _ALGORITHMS = ["ES256", "EdDSA", "RS256"]  # pinned: never what a token's own header proposes
 _MAX_TOKEN = 8192  # characters
+_TENANT_SECONDS = 60  # for so long is an answer of tenant_issuers believed
 _LEEWAY = 30  # seconds between clocks
 
 
@@ -110,7 +111,7 @@ class Authenticator:
     def __init__(self, database: Database, issuers: Issuers) -> None:
         self._database = database
         self._issuers = issuers
-        self._tenants: dict[tuple[str, str], uuid.UUID] = {}
+        self._tenants: dict[tuple[str, str], tuple[float, uuid.UUID]] = {}
 
     def authenticate(self, token: str) -> Caller:
         """The caller that `token` proves. Raises TokenRefused, Misconfigured, DatabaseUnavailable.
@@ -152,12 +153,14 @@ class Authenticator:
         return dict(decoded.claims)
 
     def _tenant(self, issuer: str, claim: str) -> uuid.UUID:
-        if (issuer, claim) not in self._tenants:
-            tenant = self._database.tenant_of(issuer, claim)
-            if tenant is None:
-                raise TokenRefused("a tenant that this issuer may not speak for")
-            self._tenants[issuer, claim] = tenant
-        return self._tenants[issuer, claim]
+        known = self._tenants.get((issuer, claim))
+        if known is not None and time.monotonic() < known[0]:
+            return known[1]
+        tenant = self._database.tenant_of(issuer, claim)
+        if tenant is None:
+            raise TokenRefused("a tenant that this issuer may not speak for")
+        self._tenants[issuer, claim] = (time.monotonic() + _TENANT_SECONDS, tenant)
+        return tenant
 
 
 def _is_name(claim: Any) -> TypeGuard[str]:

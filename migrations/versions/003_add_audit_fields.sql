@@ -58,11 +58,11 @@ begin
         end if;
         raise exception 'run % is % and can not change', old.id, old.status using errcode = 'check_violation';
     end if;
-    if (new.tenant_id, new.id, new.workflow_id, new.package_digest, new.parameters, new.parameters_digest, new.trigger,
-        new.requested_by, new.requested_at)
+    if (new.tenant_id, new.id, new.workflow_id, new.package_digest, new.parameters, new.parameters_digest,
+        new.verdict_digest, new.trigger, new.idempotency_key, new.requested_by, new.requested_at, new.expires_at)
        is distinct from
-       (old.tenant_id, old.id, old.workflow_id, old.package_digest, old.parameters, old.parameters_digest, old.trigger,
-        old.requested_by, old.requested_at) then
+       (old.tenant_id, old.id, old.workflow_id, old.package_digest, old.parameters, old.parameters_digest,
+        old.verdict_digest, old.trigger, old.idempotency_key, old.requested_by, old.requested_at, old.expires_at) then
         raise exception 'what was asked for in run % can not change', old.id using errcode = 'check_violation';
     end if;
     if new.status <> old.status and not (

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,11 @@ _SETTLED = 240.0
 _FINISHED = {"succeeded", "failed", "rolled_back", "cancelled", "rejected", "expired", "unknown"}
 # Enough variety that every kind of ending is among the interrupted.
 _TARGETS = [
-    ("restart-unhealthy", {"deployment": name}) for name in ("cart", "checkout", "search", "catalog", "inventory", "pricing")
-] + [("scale-on-latency", {"deployment": name, "targetP95Ms": 300}) for name in ("web", "payments", "reports", "images")]
+    ("restart-unhealthy", {"deployment": name})
+    for name in ("cart", "checkout", "search", "catalog", "inventory", "pricing")
+] + [
+    ("scale-on-latency", {"deployment": name, "targetP95Ms": 300}) for name in ("web", "payments", "reports", "images")
+]
 
 
 class Up:
@@ -123,7 +127,9 @@ def test_killing_every_process_loses_nothing_and_repeats_nothing(up: Up) -> None
         assert run["approved_by"] is not None or run["workflow"] == "scale-on-latency"  # the latter's verdict is auto
         _assert_done_once(run)
     for run_id in interrupted:
-        assert (ended[run_id]["status"], ended[run_id]["outcome"]) == ("unknown", "interrupted") or ended[run_id]["attempt"] > 1
+        assert (ended[run_id]["status"], ended[run_id]["outcome"]) == ("unknown", "interrupted") or ended[run_id][
+            "attempt"
+        ] > 1
     print(Counter((run["status"], run["outcome"], run["attempt"]) for run in ended.values()))
     _assert_log_is_whole(up, list(ended))
     assert up.stop() <= 10
@@ -219,4 +225,4 @@ def _assert_log_is_whole(up: Up, run_ids: list[str]) -> None:
         chain = connection.execute("select seq, record_hash, prev_record_hash from audit_log order by seq").fetchall()
     assert sorted(run_id for (run_id,) in finals) == sorted(run_ids)
     assert [seq for seq, _, _ in chain] == list(range(1, len(chain) + 1))
-    assert all(later[2] == earlier[1] for earlier, later in zip(chain, chain[1:], strict=False))
+    assert all(later[2] == earlier[1] for earlier, later in pairwise(chain))

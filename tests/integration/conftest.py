@@ -43,7 +43,9 @@ class World:
         body = {"name": key.name, "pem": key.public_pem, **more}
         return self.client.post("/keys", json=body, headers=self.headers("admin", "tenant-admin"))
 
-    def upload(self, data: bytes, material: bytes | None, *, field: str = "bundle", by: str = "alice") -> httpx.Response:
+    def upload(
+        self, data: bytes, material: bytes | None, *, field: str = "bundle", by: str = "alice"
+    ) -> httpx.Response:
         files = {"file": ("package.wpk.yaml", data)} | ({field: ("proof", material)} if material is not None else {})
         return self.client.post("/workflows", files=files, headers=self.headers(by, "publisher"))
 
@@ -56,7 +58,9 @@ class World:
         assert answer.status_code in (200, 201), answer.text
         return dict(answer.json())
 
-    def request(self, workflow: str = "restart-unhealthy", *, by: str = "bob", key: str | None = None, **parameters: Any):
+    def request(
+        self, workflow: str = "restart-unhealthy", *, by: str = "bob", key: str | None = None, **parameters: Any
+    ):
         headers = self.headers(by, "operator") | ({"Idempotency-Key": key} if key else {})
         given = parameters or {"namespace": "shop", "deployment": "cart"}
         return self.client.post(f"/workflows/{workflow}/runs", json={"parameters": given}, headers=headers)
@@ -90,4 +94,3 @@ def world(postgres: Postgres, seaweedfs: SeaweedFS, database_name: str, tmp_path
     services = Services.from_settings(settings)
     with TestClient(create_app(services), raise_server_exceptions=False) as client:
         yield World(client, services.parts, tmp_path)
-

@@ -107,7 +107,7 @@ def assert_truthful(lives: Lives, run: Run) -> None:
 
 def test_a_worker_killed_at_any_moment_leaves_a_run_that_ends_truthfully(lives: Lives) -> None:
     ended = []
-    for at in range(1, lives.calls + 1, 3):  # after one transaction is before the next
+    for at in range(1, lives.calls + 1, 5):  # after one transaction is before the next
         run_id = lives.queued()
         with pytest.raises(Killed):
             lives.execute(run_id, Fuse(at, "before" if at % 2 else "after"))
@@ -120,7 +120,7 @@ def test_a_worker_killed_at_any_moment_leaves_a_run_that_ends_truthfully(lives: 
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing_more(lives: Lives) -> None:
-    for at in range(2, lives.calls, 5):
+    for at in range(2, lives.calls, 8):
         run_id = lives.queued()
         there: list[StepRow] = []
 
@@ -140,7 +140,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more(lives: Lives) -> None:
 
 def test_a_run_that_is_called_off_ends_cancelled_unless_it_was_done(lives: Lives) -> None:
     cancelled = 0
-    for at in range(1, lives.calls + 1, 5):
+    for at in range(1, lives.calls + 1, 8):
         run_id = lives.queued()
         too_late: list[NotCancellable] = []
 
@@ -158,7 +158,7 @@ def test_a_run_that_is_called_off_ends_cancelled_unless_it_was_done(lives: Lives
         assert_truthful(lives, run)
         assert run.status == "cancelled" or (run.status == "succeeded" and at > lives.calls // 2), (at, run.status)
         cancelled += run.status == "cancelled"
-    assert cancelled > 3
+    assert cancelled > 2
 
 
 def test_a_run_that_is_called_off_and_whose_worker_dies_before_any_write_ends_cancelled(lives: Lives) -> None:

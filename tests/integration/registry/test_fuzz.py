@@ -66,7 +66,7 @@ def test_every_operation_answers_whatever_its_description_allows(world: TenantWo
     for operation in operations:
         for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
 
-            @settings(bounded, max_examples=5)
+            @settings(bounded, max_examples=4)
             @given(case=operation.as_strategy(generation_mode=mode))
             def hold(case: schemathesis.Case) -> None:
                 assert_answered(case.call(headers=headers))
@@ -110,7 +110,7 @@ def test_what_is_no_json_is_answered(world: TenantWorld, body: bytes) -> None:
     assert_answered(answer)
 
 
-@settings(bounded, max_examples=60)
+@settings(bounded, max_examples=25)
 @given(text=st.text(st.characters(codec="utf-8"), max_size=30), key=st.binary(max_size=30))
 def test_any_text_in_a_path_or_header_is_answered(world: TenantWorld, text: str, key: bytes) -> None:
     part = quote(text, safe="")

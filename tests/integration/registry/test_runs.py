@@ -186,7 +186,11 @@ def test_sealed_records_are_under_retention_and_can_not_be_changed(world: World)
     path = world.get(f"/runs/{run['id']}").json()["immutable_log_path"]
     key, _, version = path.partition(f"{world.parts.objects.bucket}/")[2].partition("?versionId=")
     assert world.parts.objects.retention(key, version) is not None
-    for change in ("update audit_log set type = 'x'", "update workflow_runs set outcome = 'x'", "delete from approvals"):
+    for change in (
+        "update audit_log set type = 'x'",
+        "update workflow_runs set outcome = 'x'",
+        "delete from approvals",
+    ):
         with pytest.raises(Exception, match=r"append-only|can not change|never changed|permission denied"):
             _try(world, change)
 

@@ -27,6 +27,21 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def shared(postgres: Postgres, shared_database: str) -> Iterator[Database]:
+    made = Database(lambda: postgres.dsn("app_rw", shared_database))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def database(shared: Database, postgres: Postgres, shared_database: str) -> Database:
+    """Nothing is queued in it."""
+    with psycopg.connect(postgres.dsn("postgres", shared_database)) as connection:
+        connection.execute("update workflow_runs set status = 'cancelled', finished_at = now() where status = 'queued'")
+    return shared
+
+
 @pytest.fixture
 def queued(database: Database) -> Run:
     with database.transaction(DEFAULT_TENANT) as tx:
@@ -47,7 +62,7 @@ def long_ago(postgres: Postgres, name: str) -> None:
     """Every push was two minutes ago."""
     with psycopg.connect(postgres.dsn("postgres", name)) as connection:
         connection.execute(
-            "update workflow_runs set pushed_at = now() - interval '2 minutes' where pushed_at is not null"
+            "update workflow_runs set pushed_at = now() - interval '2 minutes' where status = 'queued' and pushed_at is not null"
         )
 
 
@@ -84,11 +99,11 @@ def test_a_push_that_failed_is_made_up_for_at_once(
 
 
 def test_a_launch_that_got_lost_is_asked_for_again_under_a_new_key(
-    database: Database, database_name: str, postgres: Postgres, instance: dg.DagsterInstance, queued: Run
+    database: Database, shared_database: str, postgres: Postgres, instance: dg.DagsterInstance, queued: Run
 ) -> None:
     keys = [tick(database, instance)[0].run_key]
     for _ in range(2):
-        long_ago(postgres, database_name)
+        long_ago(postgres, shared_database)
         keys += [request.run_key for request in tick(database, instance)]
         assert tick(database, instance) == []
     assert keys == [f"{queued.id}:1:{pushes}" for pushes in (1, 2, 3)]
@@ -97,7 +112,7 @@ def test_a_launch_that_got_lost_is_asked_for_again_under_a_new_key(
 @pytest.mark.parametrize("status", [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED])
 def test_a_launch_that_dagster_still_has_is_not_asked_for_again(
     database: Database,
-    database_name: str,
+    shared_database: str,
     postgres: Postgres,
     instance: dg.DagsterInstance,
     queued: Run,
@@ -105,16 +120,16 @@ def test_a_launch_that_dagster_still_has_is_not_asked_for_again(
 ) -> None:
     tick(database, instance)
     alive(instance, queued, status)
-    long_ago(postgres, database_name)
+    long_ago(postgres, shared_database)
     assert tick(database, instance) == []
 
 
 def test_a_launch_that_dagster_gave_up_is_asked_for_again(
-    database: Database, database_name: str, postgres: Postgres, instance: dg.DagsterInstance, queued: Run
+    database: Database, shared_database: str, postgres: Postgres, instance: dg.DagsterInstance, queued: Run
 ) -> None:
     tick(database, instance)
     alive(instance, queued, DagsterRunStatus.FAILURE)
-    long_ago(postgres, database_name)
+    long_ago(postgres, shared_database)
     assert len(tick(database, instance)) == 1
 
 
@@ -130,9 +145,9 @@ def test_fifty_at_a_tick_oldest_first_and_none_forgotten(database: Database, ins
 
 
 def test_only_queued_runs_are_launched_and_of_every_tenant(
-    database: Database, database_name: str, postgres: Postgres, instance: dg.DagsterInstance, queued: Run
+    database: Database, shared_database: str, postgres: Postgres, instance: dg.DagsterInstance, queued: Run
 ) -> None:
-    other = add_tenant(postgres, database_name, "other")
+    other = add_tenant(postgres, shared_database, "other")
     with database.transaction(other) as tx:
         theirs = a_run(tx, a_workflow(tx))
         for status in ("pending_approval", "running", "cancelled", "succeeded"):
