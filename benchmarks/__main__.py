@@ -6,17 +6,19 @@ import argparse
 import json
 import logging
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import runs, startup, table, upload
+from benchmarks import memory, runs, startup, table, upload
 from benchmarks.machine import busy, machine
 from benchmarks.stack import up
 from benchmarks.table import Figure
 
 _NAMES = ("startup", "upload", "runs")
+_SETTLE = 5.0  # seconds from ready until it is called idle
 
 
 def main() -> None:
@@ -42,10 +44,12 @@ def _measure(folder: Path, names: tuple[str, ...], *, quick: bool) -> list[Figur
     if "upload" in names or "runs" in names:
         bare = startup.bare_code_server(folder / "bare")
         with up(folder / "home") as stack:
+            time.sleep(_SETTLE)
+            idle = memory.look(stack)
             if "upload" in names:
                 figures += upload.measure(stack, quick=quick)
             if "runs" in names:
-                figures += runs.measure(stack, bare, quick=quick)
+                figures += runs.measure(stack, idle, bare, quick=quick)
     return figures
 
 

@@ -23,7 +23,7 @@ from atom.runtime.simulator import Simulator, demo_snapshot
 from atom.store import steps
 from atom.store.runs import FINISHED
 from atom.store.vault import Vault
-from benchmarks.memory import Peak, Sampler, Use, look
+from benchmarks.memory import Peak, Sampler, Use
 from benchmarks.people import NAME, PLAYBOOK, Line, People, people
 from benchmarks.stack import Running
 from benchmarks.table import Figure, latencies, median
@@ -51,32 +51,34 @@ class Ended:
         return self.first_step - self.approved
 
 
-def measure(stack: Running, bare: Use, *, quick: bool) -> list[Figure]:
-    """Runs one after the other, then many at once; `bare` is the memory of a Dagster process without our code."""
+def measure(stack: Running, idle: dict[str, Use], bare: Use, *, quick: bool) -> list[Figure]:
+    """Runs one after the other, then many at once.
+
+    `idle` is the memory of the stack before anything was asked of it, `bare` of a Dagster process without our code.
+    """
     single, many = (5, 20) if quick else (20, 100)
-    idle = look(stack)
     with people(stack, "bench-runs") as who:
         line = Line(stack.url)
         line.send(who.upload(stack.url, "1.0.0"), 201)
         line.close()
-        _one_after_the_other(who, 2)  # the first runs make the worker's database and the pool's caches
+        _one_after_the_other(who, 2)  # the first runs make connections and caches
         alone = _one_after_the_other(who, single)
+        direct, direct_rate = _without_dagster(stack, single)
+        waits = [run.wait for run in alone]
+        figures = latencies("approval → first step, one run", waits, "without Dagster", direct, 0.5, 0.95)
+        figures += _legs(alone)
+        peers = {
+            "without Dagster, one process": direct_rate,
+            "Dagster, an empty op in process": _empty_dagster_run(single),
+            "the engine, nothing recorded": _engine_only(single),
+        }
         with Sampler(stack) as peak:
             together = _at_once(who, many)
-    direct, direct_rate = _without_dagster(stack, single)
-    figures = latencies("approval → first step, one run", [r.wait for r in alone], "without Dagster", direct, 0.5, 0.95)
-    figures += _legs(alone)
     figures += latencies(
-        f"approval → first step, {many} at once", [r.wait for r in together], "one run", [r.wait for r in alone],
-        0.5, 0.95,
-    )  # fmt: skip
-    rate = 60 * many / (max(r.finished for r in together) - min(r.approved for r in together))
-    for peer, value in (
-        ("without Dagster, one process", direct_rate),
-        ("Dagster, an empty op in process", _empty_dagster_run(single)),
-        ("the engine, nothing recorded", _engine_only(single)),
-    ):
-        figures.append(Figure(f"runs a minute, {many} at once", rate, "/min", many, peer, value))
+        f"approval → first step, {many} at once", [run.wait for run in together], "one run", waits, 0.5, 0.95
+    )
+    rate = 60 * many / (max(run.finished for run in together) - min(run.approved for run in together))
+    figures += [Figure(f"runs a minute, {many} at once", rate, "/min", many, *peer) for peer in peers.items()]
     return [*figures, *_memory(idle, peak, bare)]
 
 

@@ -43,7 +43,7 @@ class SeaweedFS:
         self.server = Server(
             home,
             self.name,
-            [find_binary(), "mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+            [find_binary(), "-logtostderr=true", "mini", "-dir=data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
             + [f"-{part}.port={port}" for part, port in taken.items()]
             + ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
             # Relative: the path of a socket is limited to 108 bytes, the path of a home is not.

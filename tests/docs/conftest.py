@@ -27,7 +27,7 @@ class Workshop:
     failure: Exception | None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home of a stack that `atomctl up` started, which is how the pages tell a reader to start one."""
     folder = tmp_path_factory.mktemp("docs")
@@ -46,7 +46,7 @@ def running_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     process.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def workshop(running_home: Path) -> Workshop:
     """After the tour, whichever page is read: every other page goes on where it ends."""
     folder = running_home.parent / "workshop"

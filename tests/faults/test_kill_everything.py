@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,12 @@ class Up:
 
     def freeze_workers(self) -> list[psutil.Process]:
         """Stops every process that carries out a run, wherever it is."""
-        workers = [p for p in self._tree() if "orchestration.launchers.pool" in " ".join(p.cmdline())]
-        for worker in workers:
-            worker.suspend()
+        workers = []
+        for process in self._tree():
+            with suppress(psutil.NoSuchProcess):  # a zombie is one, too: it ended while we looked
+                if "orchestration.launchers.pool" in " ".join(process.cmdline()):
+                    process.suspend()
+                    workers.append(process)
         return workers
 
     def _tree(self) -> list[psutil.Process]:
@@ -73,7 +77,8 @@ class Up:
         assert self.process is not None
         tree = self._tree()
         for process in tree:
-            os.kill(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
         self.process.wait()
         gone, alive = psutil.wait_procs(tree, timeout=10)
         assert not alive, alive
@@ -186,7 +191,8 @@ def _freeze_in_the_middle_of_a_run(up: Up, client: httpx.Client) -> list[str]:
         if running:
             return running
         for worker in workers:
-            worker.resume()
+            with suppress(psutil.NoSuchProcess):
+                worker.resume()
         time.sleep(0.05)
     raise AssertionError("no run was caught in the middle")
 
