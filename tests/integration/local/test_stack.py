@@ -118,6 +118,7 @@ def test_one_that_dies_is_started_again(up: Up) -> None:
     eventually(lambda: "started again" in up.log.read_text())
 
 
+@pytest.mark.slow  # tests/faults kills everything with work in flight; this adds the death of `up` alone
 def test_a_killed_stack_leaves_no_orphans_and_loses_nothing(up: Up) -> None:
     home = up.home
     with psycopg.connect(saved_environment(home)["POSTGRES_BACKUP_DSN"]) as connection:
