@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -41,15 +42,24 @@ def template_database(postgres: Postgres) -> str:
     return _TEMPLATE
 
 
-@pytest.fixture
-def database_name(postgres: Postgres, template_database: str) -> Iterator[str]:
-    """A fresh, migrated database; dropped afterwards."""
+@contextmanager
+def open_database(postgres: Postgres, template: str) -> Iterator[str]:
+    """The name of a fresh copy of `template`, dropped in the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres.dsn("postgres", "postgres"), autocommit=True) as server:
         made = sql.SQL("create database {} template {} owner atom_owner strategy file_copy")
-        server.execute(made.format(sql.Identifier(name), sql.Identifier(template_database)))
+        server.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            yield name
+        finally:
+            server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_name(postgres: Postgres, template_database: str) -> Iterator[str]:
+    """A fresh, migrated database; dropped afterwards."""
+    with open_database(postgres, template_database) as name:
         yield name
-        server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

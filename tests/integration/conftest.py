@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,20 +78,29 @@ class World:
         return self.parts.execution.run(one, "dagster-run")
 
 
-@pytest.fixture
-def world(postgres: Postgres, seaweedfs: SeaweedFS, database_name: str, tmp_path: Path) -> Iterator[World]:
+@contextmanager
+def open_registry(
+    postgres: Postgres, seaweedfs: SeaweedFS, database: str, home: Path
+) -> Iterator[tuple[TestClient, Parts]]:
+    """The registry over one database, and the parts it is made of."""
     settings = Settings.model_validate(
         {
-            "POSTGRES_DSN": postgres.dsn("app_rw", database_name),
+            "POSTGRES_DSN": postgres.dsn("app_rw", database),
             "S3_ENDPOINT": seaweedfs.url,
             "S3_BUCKET": seaweedfs.bucket,
             "AWS_ACCESS_KEY_ID": seaweedfs.access_key,
             "AWS_SECRET_ACCESS_KEY": seaweedfs.secret_key,
-            "ATOM_ISSUERS_FILE": ensure_issuer(tmp_path),
+            "ATOM_ISSUERS_FILE": ensure_issuer(home),
             "DATASET_KEY": "k" * 32,
             "AUDIT_RETENTION_DAYS": 1,
         }
     )
     services = Services.from_settings(settings)
     with TestClient(create_app(services), raise_server_exceptions=False) as client:
-        yield World(client, services.parts, tmp_path)
+        yield client, services.parts
+
+
+@pytest.fixture
+def world(postgres: Postgres, seaweedfs: SeaweedFS, database_name: str, tmp_path: Path) -> Iterator[World]:
+    with open_registry(postgres, seaweedfs, database_name, tmp_path) as (client, parts):
+        yield World(client, parts, tmp_path)

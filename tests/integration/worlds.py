@@ -10,20 +10,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from fastapi.testclient import TestClient
-from psycopg import sql
 from pydantic import SecretStr
 
-from atom.local.issuer import ISSUER, ensure_issuer, issue_token
+from atom.local.issuer import ISSUER, issue_token
 from atom.local.postgres import Postgres
 from atom.local.seaweedfs import SeaweedFS
-from atom.settings import Settings
 from atom.store.database import new_id
 from atom.store.objects import Bucket, Objects
-from registry_api.app import create_app
-from registry_api.services import Services
-from tests.conftest import DEFAULT_TENANT
-from tests.integration.conftest import ALL_ROLES, World
+from tests.conftest import DEFAULT_TENANT, open_database
+from tests.integration.conftest import ALL_ROLES, World, open_registry
 
 
 @dataclass
@@ -47,35 +42,9 @@ class TenantWorld(World):
 
 
 @contextmanager
-def open_database(postgres: Postgres, template: str) -> Iterator[str]:
-    """The name of a fresh copy of `template`, dropped in the end."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn("postgres", "postgres"), autocommit=True) as server:
-        made = sql.SQL("create database {} template {} owner atom_owner strategy file_copy")
-        server.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
-        try:
-            yield name
-        finally:
-            server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-
-@contextmanager
 def open_world(postgres: Postgres, seaweedfs: SeaweedFS, database: str, home: Path) -> Iterator[TenantWorld]:
-    settings = Settings.model_validate(
-        {
-            "POSTGRES_DSN": postgres.dsn("app_rw", database),
-            "S3_ENDPOINT": seaweedfs.url,
-            "S3_BUCKET": seaweedfs.bucket,
-            "AWS_ACCESS_KEY_ID": seaweedfs.access_key,
-            "AWS_SECRET_ACCESS_KEY": seaweedfs.secret_key,
-            "ATOM_ISSUERS_FILE": ensure_issuer(home),
-            "DATASET_KEY": "k" * 32,
-            "AUDIT_RETENTION_DAYS": 1,
-        }
-    )
-    services = Services.from_settings(settings)
-    with TestClient(create_app(services), raise_server_exceptions=False) as client:
-        yield TenantWorld(client, services.parts, home)
+    with open_registry(postgres, seaweedfs, database, home) as (client, parts):
+        yield TenantWorld(client, parts, home)
 
 
 def add_tenant(postgres: Postgres, database: str, name: str) -> uuid.UUID:
