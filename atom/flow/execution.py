@@ -15,6 +15,7 @@ from atom.flow.ending import finish, problem
 from atom.flow.errors import ApprovalVoid, LeaseLost, NotRunnable, UnknownRun, VersionRevoked
 from atom.flow.journal import RowJournal
 from atom.flow.packages import Packages, trust_policy, verdict_on
+from atom.package.loader import load_package
 from atom.package.model import Package
 from atom.runtime.cluster import Cluster
 from atom.runtime.engine import execute
@@ -79,7 +80,7 @@ class Execution:
             assert workflow is not None  # foreign key
         try:
             data = self._packages.read(workflow)
-            package = self._packages.load(workflow)
+            package = load_package(data)  # from the bytes just read: a worker is new, it remembers no package
             with self._database.transaction(attempt.tenant) as tx:
                 _check(tx, run, workflow, package, data)
             cluster = self._cluster()
